@@ -1,0 +1,57 @@
+//! gitside is Git, client-side: the engine of a Git client for browsers, as a library of pure
+//! machines with a thin face to the web.
+//!
+//! # The house
+//!
+//! ```text
+//!    js ──────► ops, error ──────► protocol ──┐
+//!     │             │   └────────► store ─────┼──► algo, format   (pure: bytes in, values out)
+//!     │             └──► task        │        │
+//!     └──► browser         │         │        │
+//!               └──────────┴─────────┴────────┴──► host       (traits and plain data; no Git, no web)
+//! ```
+//!
+//! | module | what lives there | may use |
+//! |---|---|---|
+//! | [`format`](mod@format) | Git's formats: objects, packs, deltas, indexes, ref names, refspecs, configuration | |
+//! | [`protocol`] | the wire as machines: pkt-lines, side-band, discovery, listing refs, fetching, URLs | `format`, `algo` |
+//! | [`algo`] | graph algorithms over plain lookups: history walks, connectivity | `format` |
+//! | [`host`] | the outside world as traits: storage, HTTP, time | |
+//! | [`task`] | cancelling, progress, yielding | `host` |
+//! | [`store`] | Git's meaning over a key-value store: objects, packs, refs, the catalogue of repositories | `format`, `algo`, `host` |
+//! | [`ops`] | what a user asks for, named after git's commands; the transport | all above |
+//! | [`error`] | the one error that leaves the crate | all above |
+//! | `browser` | wasm only: the host traits over `fetch`, IndexedDB, Web Locks, timers | `host` |
+//! | `js` | wasm only: the exports; converts and decides nothing | `ops`, `browser`, `error`, `task`, `host` |
+//!
+//! Start reading at [`ops::clone`]: it is a list of the steps of a clone, and each step names the
+//! module that knows how.
+//!
+//! # What is true everywhere
+//!
+//! * A ref never names an object that is not stored, checked and complete, or cut off by a recorded
+//!   shallow boundary. Packs, their index, the shallow list and refs become visible in one
+//!   transaction ([`store::publish`]). Guarded by `tests/native/store_faults.rs` and the kill tests
+//!   in `tests/e2e`.
+//! * An end of a body means nothing. What counts is the protocol's flush, the pack's trailer, its
+//!   object count, and the connectivity of what came. Guarded by the truncation tests of
+//!   [`protocol`] and `tests/native/clone.rs`.
+//! * Nothing is allocated from a declared size, nothing recurses over data, no number from outside
+//!   is cast. Guarded by `tests/native/hostile_packs.rs`.
+//! * Every object that is read is hashed first ([`store::odb`]).
+//! * `format`, `protocol` and `algo` never wait, never ask the time and never do IO; nothing below
+//!   `browser` and `js` knows JavaScript. Guarded by `tests/native/layers.rs`.
+//! * There is no recursion in tree or tag walks, no global state, no thread, no `unsafe`.
+
+pub mod algo;
+#[cfg(target_arch = "wasm32")]
+pub mod browser;
+pub mod error;
+pub mod format;
+pub mod host;
+#[cfg(target_arch = "wasm32")]
+pub mod js;
+pub mod ops;
+pub mod protocol;
+pub mod store;
+pub mod task;
