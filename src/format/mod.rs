@@ -1,0 +1,21 @@
+//! Git's formats: bytes in, values out. No host, no clock, no IO, no async.
+//!
+//! Names, paths and messages are bytes here. Every parser holds its input by reference or copies
+//! what it keeps, never indexes past what arrived, and never allocates from a declared size.
+
+pub mod commit;
+pub mod config;
+pub mod hash;
+pub mod header;
+pub mod ident;
+pub mod object;
+pub mod oid;
+pub mod pack;
+pub mod reader;
+pub mod refname;
+pub mod refspec;
+pub mod revision;
+pub mod tag;
+pub mod tree;
+pub mod varint;
+pub mod zlib;

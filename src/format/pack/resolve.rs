@@ -1,0 +1,422 @@
+//! The second pass over a pack: its deltas, as in `resolve_deltas()` of git's `index-pack.c`.
+//!
+//! Depth first from every object that is stored whole: a base is inflated once, its deltas are
+//! applied to it one after the other, and it is let go before the last of them is looked into, so
+//! that a chain of any length needs one base at a time. The child whose descendants need most
+//! memory comes last. Real packs need no more than 16 MiB of bases that way; where a pack needs
+//! more than [`Limits::base_bytes`], the bases nearest to the root are dropped and rebuilt from
+//! the pack when their turn comes again. There is no recursion: the path is a vector.
+//!
+//! Deltas that name their base by id join their base as soon as its id is known, so that their
+//! order in the pack makes no difference and a cycle is simply never reached. What remains after
+//! that is asked for from outside (thin packs), and what remains then is an error.
+
+mod rebuild;
+mod tools;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use crate::format::hash::hash_object;
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::format::pack::error::{Limit, LimitExceeded, PackError};
+use crate::format::pack::scan::ScannedPack;
+use crate::format::pack::tree::{Forest, NONE};
+use crate::format::pack::{External, Limits, PackIndex};
+
+use self::rebuild::Rebuild;
+use self::tools::Tools;
+
+/// How many bases of a thin pack are asked for at a time; all of them are held until used.
+const BASES_AT_A_TIME: usize = 32;
+
+/// The bytes of a pack, as far as they are in memory.
+pub trait PackBytes {
+    /// The bytes of `range` (from the start of the pack), all of them, or `None` if some have to
+    /// be loaded first.
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>>;
+}
+
+impl PackBytes for [u8] {
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        let start = usize::try_from(range.start).ok()?;
+        let end = usize::try_from(range.end).ok()?;
+        self.get(start..end).map(Cow::Borrowed)
+    }
+}
+
+/// What [`DeltaResolver::step`] did, or needs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A delta was resolved.
+    Object {
+        /// The entry's number.
+        row: u32,
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        oid: ObjectId,
+        /// Its content.
+        content: &'a [u8],
+    },
+    /// Work was done that completes no object: a chance to let others run.
+    Working,
+    /// These bytes of the pack are needed; load them and step again.
+    NeedBytes(Range<u64>),
+    /// The pack is thin: these objects are not in it. Look them up, answer with
+    /// [`DeltaResolver::provide`] (with the ones that exist), and step again.
+    NeedBases(&'a [ObjectId]),
+    /// Every delta is resolved.
+    Done,
+}
+
+/// An object from outside the pack that a thin pack's delta is made against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Its id; the caller has verified it.
+    pub oid: ObjectId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// Resolves the deltas of a pack, depth first, one object at a step.
+pub struct DeltaResolver {
+    pack: ScannedPack,
+    limits: Limits,
+    forest: Forest,
+    /// Rows before this one have been roots.
+    root: u32,
+    /// The bases on the path, the root first.
+    stack: Vec<Frame>,
+    /// Frames before this one have been dropped to save memory.
+    dropped: usize,
+    /// Bytes held by the frames.
+    held: u64,
+    /// The object handed out last.
+    current: Option<Current>,
+    /// The way to a base that was dropped.
+    rebuild: Option<Rebuild>,
+    rebuilt_bytes: u64,
+    bases: Bases,
+    external: Vec<External>,
+    resolved: u32,
+    tools: Tools,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Done,
+    Failed,
+}
+
+/// A base, with children still to come.
+struct Frame {
+    row: u32,
+    kind: Kind,
+    /// The next child.
+    next: u32,
+    /// `None` if it was dropped.
+    content: Option<Vec<u8>>,
+}
+
+struct Current {
+    row: u32,
+    kind: Kind,
+    oid: ObjectId,
+    content: Vec<u8>,
+}
+
+/// Bases from outside.
+#[derive(Default)]
+struct Bases {
+    /// Where in the sorted deltas to go on asking.
+    cursor: usize,
+    asked: Vec<ObjectId>,
+    provided: VecDeque<Base>,
+}
+
+impl DeltaResolver {
+    /// A resolver for a pack that was scanned under the same limits.
+    pub fn new(mut pack: ScannedPack, limits: Limits) -> Result<Self, PackError> {
+        pack.ref_deltas.sort_unstable();
+        let forest = Forest::new(&pack.entries, pack.ref_deltas.len());
+        Ok(DeltaResolver {
+            pack,
+            limits,
+            forest,
+            root: 0,
+            stack: Vec::new(),
+            dropped: 0,
+            held: 0,
+            current: None,
+            rebuild: None,
+            rebuilt_bytes: 0,
+            bases: Bases::default(),
+            external: Vec::new(),
+            resolved: 0,
+            tools: Tools::default(),
+            state: State::Running,
+        })
+    }
+
+    /// Does a little: resolves one delta, or inflates one root, or says what is needed.
+    pub fn step<B: PackBytes + ?Sized>(&mut self, bytes: &B) -> Result<Step<'_>, PackError> {
+        let did = match self.state {
+            State::Running => self.advance(bytes),
+            State::Done => Ok(Did::Done),
+            State::Failed => Err(PackError::Misuse),
+        };
+        match did {
+            Ok(Did::Object) => Ok(match &self.current {
+                Some(current) => Step::Object {
+                    row: current.row,
+                    kind: current.kind,
+                    oid: current.oid,
+                    content: &current.content,
+                },
+                None => Step::Working,
+            }),
+            Ok(Did::Work) => Ok(Step::Working),
+            Ok(Did::NeedBytes(range)) => Ok(Step::NeedBytes(range)),
+            Ok(Did::NeedBases) => Ok(Step::NeedBases(&self.bases.asked)),
+            Ok(Did::Done) => {
+                self.state = State::Done;
+                Ok(Step::Done)
+            }
+            Err(error) => {
+                self.state = State::Failed;
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers [`Step::NeedBases`] with those of the objects that exist.
+    pub fn provide(&mut self, bases: Vec<Base>) {
+        self.bases.asked.clear();
+        self.bases.provided.extend(bases);
+    }
+
+    /// Deltas resolved so far.
+    pub fn resolved(&self) -> u32 {
+        self.resolved
+    }
+
+    /// Deltas in all.
+    pub fn deltas(&self) -> u32 {
+        self.pack.deltas
+    }
+
+    /// The result, once [`Step::Done`] was answered.
+    pub fn finish(self) -> Result<PackIndex, PackError> {
+        if self.state != State::Done {
+            return Err(PackError::Misuse);
+        }
+        Ok(PackIndex {
+            entries: self.pack.entries,
+            checksum: self.pack.checksum,
+            bytes: self.pack.bytes,
+            external: self.external,
+        })
+    }
+
+    fn advance<B: PackBytes + ?Sized>(&mut self, bytes: &B) -> Result<Did, PackError> {
+        if let Some(Current {
+            row,
+            kind,
+            oid,
+            content,
+        }) = self.current.take()
+        {
+            let next = self.join(row, oid)?;
+            if next == NONE {
+                self.tools.recycle(content);
+            } else {
+                self.push(row, kind, next, content);
+            }
+        }
+        if self.rebuild.is_some() {
+            return self.rebuild_one(bytes);
+        }
+        let Some(top) = self.stack.last() else {
+            return self.next_root(bytes);
+        };
+        if top.next == NONE {
+            // An external base: it stays until all that is made from it is done.
+            self.pop();
+            return Ok(Did::Work);
+        }
+        if top.content.is_none() {
+            self.start_rebuild();
+            return Ok(Did::Work);
+        }
+        self.resolve_child(bytes)
+    }
+
+    /// Applies the next child of the top frame.
+    fn resolve_child<B: PackBytes + ?Sized>(&mut self, bytes: &B) -> Result<Did, PackError> {
+        let Some(Frame {
+            row: base,
+            kind,
+            next: child,
+            content: Some(content),
+        }) = self.stack.last()
+        else {
+            return Ok(Did::Work);
+        };
+        let (base, kind, child) = (*base, *kind, *child);
+        let (at, range) = self.range(child)?;
+        let Some(raw) = bytes.get(range.clone()) else {
+            return Ok(Did::NeedBytes(range));
+        };
+        let result = self.tools.apply(at, &raw, content)?;
+        let next = self.forest.next(child);
+        let keep = next != NONE || self.is_external(base);
+        match self.stack.last_mut() {
+            Some(top) if keep => top.next = next,
+            _ => self.pop(),
+        }
+        let oid = hash_object(kind, &result).map_err(|error| PackError::Collision { at, oid: error.oid })?;
+        if let Some(entry) = self.pack.entries.get_mut(index(child)) {
+            entry.kind = kind;
+            entry.oid = oid;
+        }
+        self.resolved += 1;
+        self.current = Some(Current {
+            row: child,
+            kind,
+            oid,
+            content: result,
+        });
+        Ok(Did::Object)
+    }
+
+    /// Finds the next whole object that is a base, then the next one from outside.
+    fn next_root<B: PackBytes + ?Sized>(&mut self, bytes: &B) -> Result<Did, PackError> {
+        while let Some(entry) = self.pack.entries.get(index(self.root)).copied() {
+            let row = self.root;
+            let is_delta = entry.base.is_some() || entry.oid.is_null();
+            let next = if is_delta { NONE } else { self.join(row, entry.oid)? };
+            if next == NONE {
+                self.root += 1;
+                continue;
+            }
+            LimitExceeded::check(Limit::ObjectBytes, self.limits.object_bytes, entry.size)?;
+            let (at, range) = self.range(row)?;
+            let Some(raw) = bytes.get(range.clone()) else {
+                return Ok(Did::NeedBytes(range));
+            };
+            let content = self.tools.root(at, &raw)?;
+            self.push(row, entry.kind, next, content);
+            self.root += 1;
+            return Ok(Did::Work);
+        }
+        if self.resolved == self.pack.deltas {
+            return Ok(Did::Done);
+        }
+        self.next_external()
+    }
+
+    fn next_external(&mut self) -> Result<Did, PackError> {
+        while let Some(Base { oid, kind, content }) = self.bases.provided.pop_front() {
+            let size = content.len() as u64;
+            let row = u32::try_from(self.pack.entries.len() + self.external.len())
+                .ok()
+                .filter(|row| *row != NONE)
+                .ok_or(PackError::Misuse)?;
+            let next = self.join_external(row, oid)?;
+            if next != NONE {
+                self.external.push(External { oid, kind, size });
+                self.push(row, kind, next, content);
+                return Ok(Did::Work);
+            }
+        }
+        if !self.bases.asked.is_empty() {
+            return Ok(Did::NeedBases);
+        }
+        while self.bases.asked.len() < BASES_AT_A_TIME {
+            let Some((base, _)) = self.pack.ref_deltas.get(self.bases.cursor) else {
+                break;
+            };
+            if !self.forest.is_joined(self.bases.cursor) && self.bases.asked.last() != Some(base) {
+                self.bases.asked.push(*base);
+            }
+            self.bases.cursor += 1;
+        }
+        if !self.bases.asked.is_empty() {
+            return Ok(Did::NeedBases);
+        }
+        let base = (0..self.pack.ref_deltas.len())
+            .find(|position| !self.forest.is_joined(*position))
+            .and_then(|position| self.pack.ref_deltas.get(position));
+        Err(PackError::Unresolved {
+            count: self.pack.deltas - self.resolved,
+            base: base.map(|(base, _)| *base),
+        })
+    }
+
+    /// The first child of an object whose id is known now.
+    fn join(&mut self, row: u32, oid: ObjectId) -> Result<u32, PackError> {
+        let first = self.forest.first(row);
+        self.forest.join(&mut self.pack, row, oid, first)
+    }
+
+    fn join_external(&mut self, row: u32, oid: ObjectId) -> Result<u32, PackError> {
+        self.forest.join(&mut self.pack, row, oid, NONE)
+    }
+
+    fn is_external(&self, row: u32) -> bool {
+        index(row) >= self.pack.entries.len()
+    }
+
+    /// Where an entry starts, and all its bytes.
+    fn range(&self, row: u32) -> Result<(u64, Range<u64>), PackError> {
+        let at = |row: usize| self.pack.entries.get(row).map(|entry| entry.offset);
+        let start = at(index(row)).ok_or(PackError::Misuse)?;
+        let end = at(index(row) + 1).unwrap_or(self.pack.bytes.saturating_sub(TRAILER));
+        Ok((start, start..end))
+    }
+
+    fn push(&mut self, row: u32, kind: Kind, next: u32, content: Vec<u8>) {
+        self.held += content.len() as u64;
+        self.stack.push(Frame {
+            row,
+            kind,
+            next,
+            content: Some(content),
+        });
+        self.drop_shallow();
+    }
+
+    fn pop(&mut self) {
+        if let Some(Frame {
+            content: Some(content), ..
+        }) = self.stack.pop()
+        {
+            self.held = self.held.saturating_sub(content.len() as u64);
+            self.tools.recycle(content);
+        }
+        self.dropped = self.dropped.min(self.stack.len());
+    }
+}
+
+const TRAILER: u64 = 20;
+
+/// A [`Step`] that does not borrow.
+enum Did {
+    Object,
+    Work,
+    NeedBytes(Range<u64>),
+    NeedBases,
+    Done,
+}
+
+/// A row as an index; `u32::MAX`, which no row has, where it does not fit.
+fn index(row: u32) -> usize {
+    usize::try_from(row).unwrap_or(usize::MAX)
+}
