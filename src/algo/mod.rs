@@ -1,0 +1,4 @@
+//! Graph and content algorithms over plain lookups.
+
+pub mod connected;
+pub mod rev_walk;
