@@ -1,0 +1,181 @@
+//! A running operation: whether it was cancelled, what it tells its caller, and when it lets the
+//! event loop breathe. [`Task::checkpoint`] is the only place that yields; loops over data call it.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use crate::host::Clock;
+
+/// How long a slice of work may run, in milliseconds, before the event loop gets its turn: half
+/// of what is left of a 16 ms frame once the page has done its own work.
+const SLICE: f64 = 8.0;
+
+/// Reading the clock costs a call into JavaScript; checkpoints between two readings are free.
+const CHECKPOINTS_PER_READING: u32 = 16;
+
+/// What an operation reports while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// How far it is.
+    Progress(Progress),
+    /// A line the server sent for people, control characters already made visible.
+    Message(String),
+    /// Something the caller should know that is no error (a name that was skipped, a fallback).
+    Warning(String),
+}
+
+/// The part of an operation that is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The server counts objects.
+    Counting,
+    /// The server compresses objects.
+    Compressing,
+    /// Objects arrive.
+    Receiving,
+    /// Deltas are resolved.
+    Resolving,
+    /// Connectivity is checked.
+    Checking,
+    /// The result is written.
+    Writing,
+    /// A request is sent.
+    Sending,
+}
+
+/// A position within a [`Phase`]. Counts are objects, `bytes` are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which part.
+    pub phase: Phase,
+    /// Objects done.
+    pub loaded: u64,
+    /// Objects in all, where known.
+    pub total: Option<u64>,
+    /// Bytes moved, where the phase moves bytes.
+    pub bytes: Option<u64>,
+}
+
+/// The caller gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled;
+
+/// A handle on a running operation, shared by its parts and by whoever may cancel it.
+#[derive(Clone)]
+pub struct Task {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    clock: Rc<dyn Clock>,
+    listener: Box<dyn Fn(Event)>,
+    cancelled: Cell<bool>,
+    shielded: Cell<bool>,
+    wakers: RefCell<Vec<Waker>>,
+    countdown: Cell<u32>,
+    slice_started: Cell<f64>,
+}
+
+impl Task {
+    /// A task that tells `listener` what happens.
+    pub fn new(clock: Rc<dyn Clock>, listener: impl Fn(Event) + 'static) -> Self {
+        let now = clock.now();
+        Task {
+            inner: Rc::new(Inner {
+                clock,
+                listener: Box::new(listener),
+                cancelled: Cell::new(false),
+                shielded: Cell::new(false),
+                wakers: RefCell::new(Vec::new()),
+                countdown: Cell::new(CHECKPOINTS_PER_READING),
+                slice_started: Cell::new(now),
+            }),
+        }
+    }
+
+    /// Asks the operation to stop. Answers whether it will: an operation that is publishing its
+    /// result can no longer be stopped and ends as it ends.
+    pub fn cancel(&self) -> bool {
+        if self.inner.shielded.get() {
+            return false;
+        }
+        self.inner.cancelled.set(true);
+        for waker in self.inner.wakers.take() {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.inner.cancelled.get()
+    }
+
+    /// From here on the operation cannot be cancelled. Called right before the transaction that
+    /// publishes, so that a caller who was told "aborted" finds nothing changed.
+    pub fn shield(&self) -> Result<(), Cancelled> {
+        self.check()?;
+        self.inner.shielded.set(true);
+        Ok(())
+    }
+
+    /// Fails if the task was cancelled; never yields.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+
+    /// To be called in every loop over data: fails if cancelled, and yields to the event loop when
+    /// the slice of time is used up.
+    pub async fn checkpoint(&self) -> Result<(), Cancelled> {
+        self.check()?;
+        let left = self.inner.countdown.get().saturating_sub(1);
+        if left > 0 {
+            self.inner.countdown.set(left);
+            return Ok(());
+        }
+        self.inner.countdown.set(CHECKPOINTS_PER_READING);
+        if self.inner.clock.now() - self.inner.slice_started.get() >= SLICE {
+            self.inner.clock.yield_now().await;
+            self.inner.slice_started.set(self.inner.clock.now());
+        }
+        self.check()
+    }
+
+    /// Runs `work` until it ends or the task is cancelled; in that case `work` is dropped, which
+    /// aborts requests and releases locks.
+    pub async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Cancelled> {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if self.is_cancelled() {
+                return Poll::Ready(Err(Cancelled));
+            }
+            if let Poll::Ready(value) = work.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            let mut wakers = self.inner.wakers.borrow_mut();
+            if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                wakers.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Reports progress.
+    pub fn progress(&self, progress: Progress) {
+        self.tell(Event::Progress(progress));
+    }
+
+    /// Reports anything.
+    pub fn tell(&self, event: Event) {
+        (self.inner.listener)(event);
+    }
+
+    /// The clock the task runs by.
+    pub fn clock(&self) -> &Rc<dyn Clock> {
+        &self.inner.clock
+    }
+}
