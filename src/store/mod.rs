@@ -1,0 +1,30 @@
+//! Git's meaning over a [`Backend`](crate::host::Backend): objects, packs, refs, repositories.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`catalog`] | names of repositories, their databases, and the sweep of what dead tabs left |
+//! | [`pack_store`] | packs as rows of pack bytes, written while they arrive |
+//! | [`index`] | the rows that tell where an object is |
+//! | [`objects`] | objects stored one row each |
+//! | [`odb`] | verified reads of both |
+//! | [`refs`] | packed and single refs |
+//! | [`meta`] | the small rows of a repository |
+//! | [`publish`] | writers, and the one transaction that makes their work visible |
+//! | [`memory`] | databases in memory |
+//! | [`contract`] | what every backend must do, as tests |
+
+pub mod catalog;
+pub mod contract;
+mod error;
+pub mod index;
+pub(crate) mod lru;
+pub mod memory;
+pub mod meta;
+pub mod objects;
+pub mod odb;
+pub mod pack_store;
+pub mod publish;
+pub mod refs;
+mod row;
+
+pub use error::{Fault, RefProblem, StoreError};

@@ -1,0 +1,321 @@
+//! Verified reads of stored objects. An id leads through a shard to a row, rows lead from delta to
+//! base ([`super::index`]), and only then are the chunks that hold the whole chain read, in one
+//! transaction. What comes out is hashed before anybody sees it.
+//!
+//! What it does not do: fetch what is missing, parse objects, write.
+
+mod chain;
+mod locate;
+mod oids;
+mod stream;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use locate::find;
+pub use oids::Oids;
+pub use stream::ObjectStream;
+
+use super::error::StoreError;
+use super::index::{Block, Shard};
+use super::lru::Lru;
+use super::objects;
+use super::pack_store::{self, LivePack, PackId};
+use crate::format::object::Kind;
+use crate::format::oid::{OID_HEX_LEN, OID_LEN, ObjectId};
+use crate::format::pack::PackIndex;
+use crate::format::zlib::Inflater;
+use crate::host::{Backend, Read};
+
+/// An object that was read whole and whose bytes hash to the id asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Its content, shared with the cache.
+    pub data: Rc<Vec<u8>>,
+}
+
+/// What the index tells of an object. Its bytes were not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// What it is.
+    pub kind: Kind,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What an [`Odb`] may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OdbLimits {
+    /// Bytes of one object read into memory; larger ones can only be streamed.
+    pub object_bytes: u64,
+    /// Bytes of pack chunks kept.
+    pub chunk_cache: usize,
+    /// Bytes of objects kept: what was read, and what deltas were made against.
+    pub object_cache: usize,
+    /// Bytes of index rows kept.
+    pub index_cache: usize,
+}
+
+impl Default for OdbLimits {
+    fn default() -> Self {
+        const MIB: usize = 1 << 20;
+        OdbLimits {
+            object_bytes: 256 << 20,
+            chunk_cache: 24 * MIB,
+            object_cache: 24 * MIB,
+            index_cache: 16 * MIB,
+        }
+    }
+}
+
+/// The objects of one repository. Every object that is handed out was hashed after it was read
+/// from storage.
+pub struct Odb {
+    backend: Rc<dyn Backend>,
+    limits: OdbLimits,
+    packs: RefCell<Rc<[LivePack]>>,
+    caches: RefCell<Caches>,
+}
+
+/// No cache is borrowed across an await.
+struct Caches {
+    shards: Lru<(PackId, u8), Rc<Shard>>,
+    /// How many shards of each pack were read: see [`Odb::read_ahead`].
+    shards_read: HashMap<PackId, usize>,
+    blocks: Lru<(PackId, u32), Rc<Block>>,
+    chunks: Lru<(PackId, u32), Rc<Vec<u8>>>,
+    objects: Lru<Place, chain::Held>,
+    /// Reused from one object to the next: a new one has its window and tables to allocate.
+    inflater: Inflater,
+}
+
+/// Where an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Packed(PackId, u32),
+    Row(ObjectId),
+}
+
+impl Odb {
+    /// The objects of the repository in that database.
+    pub async fn open(backend: Rc<dyn Backend>) -> Result<Self, StoreError> {
+        Self::with_limits(backend, OdbLimits::default()).await
+    }
+
+    /// The same, with other limits.
+    pub async fn with_limits(backend: Rc<dyn Backend>, limits: OdbLimits) -> Result<Self, StoreError> {
+        let packs = pack_store::live_packs(&*backend).await?;
+        Ok(Odb {
+            backend,
+            limits,
+            packs: RefCell::new(packs.into()),
+            caches: RefCell::new(Caches {
+                shards: Lru::new(limits.index_cache / 2),
+                shards_read: HashMap::new(),
+                blocks: Lru::new(limits.index_cache / 2),
+                chunks: Lru::new(limits.chunk_cache),
+                objects: Lru::new(limits.object_cache),
+                inflater: Inflater::new(),
+            }),
+        })
+    }
+
+    /// The packs, newest first, as they were when the repository was opened or last refreshed.
+    pub fn packs(&self) -> Vec<LivePack> {
+        self.packs.borrow().to_vec()
+    }
+
+    /// Reads the list of packs again. Reads that miss an object do this by themselves.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let packs = pack_store::live_packs(&*self.backend).await?;
+        self.packs.replace(packs.into());
+        Ok(())
+    }
+
+    /// Kind and size of each, `None` where it is not stored, in the order asked.
+    pub async fn info(&self, oids: &[ObjectId]) -> Result<Vec<Option<Info>>, StoreError> {
+        let mut infos = vec![None; oids.len()];
+        let places = self.locate(oids).await?;
+        let blocks = self.blocks(
+            places
+                .iter()
+                .flatten()
+                .map(|(pack, row)| (*pack, row / pack.block_entries)),
+        );
+        let blocks = blocks.await?;
+        let mut elsewhere = Vec::new();
+        for ((oid, place), info) in oids.iter().zip(&places).zip(&mut infos) {
+            match place {
+                Some((pack, row)) => {
+                    let (entry, _) = find(&blocks, pack, *row)?;
+                    *info = Some(Info {
+                        kind: entry.kind,
+                        size: entry.size,
+                    });
+                }
+                None => elsewhere.push((oid, info)),
+            }
+        }
+        let reads: Vec<Read> = elsewhere.iter().map(|(oid, _)| objects::read_info(oid)).collect();
+        if !reads.is_empty() {
+            let rows = self.backend.get_many(&reads).await?;
+            for ((oid, info), row) in elsewhere.into_iter().zip(rows) {
+                *info = row.map(|row| objects::info(oid, &row)).transpose()?;
+            }
+        }
+        Ok(infos)
+    }
+
+    /// Reads one object. Fails with [`StoreError::Missing`] where it is not stored.
+    pub async fn read(&self, oid: &ObjectId) -> Result<Object, StoreError> {
+        let read = self.read_many(std::slice::from_ref(oid)).await?.pop().flatten();
+        read.ok_or(StoreError::Missing { oid: *oid })
+    }
+
+    /// Reads many, `None` where one is not stored, in the order asked. The caller bounds the
+    /// memory: all answers are held together.
+    pub async fn read_many(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
+        let mut answers: Vec<Option<Object>> = vec![None; oids.len()];
+        let mut targets = Vec::new();
+        let mut elsewhere = Vec::new();
+        for (at, (oid, place)) in oids.iter().zip(self.locate(oids).await?).enumerate() {
+            match place {
+                Some((pack, row)) => targets.push(chain::Target::new(at, *oid, pack, row)),
+                None => match self.caches.borrow_mut().objects.get(&Place::Row(*oid)) {
+                    Some(held) => set(&mut answers, at, held.object()),
+                    None => elsewhere.push((at, *oid)),
+                },
+            }
+        }
+        for (at, object) in self.read_packed(targets).await? {
+            set(&mut answers, at, object);
+        }
+        // One row each: grouped, so that a long list does not hold all rows and all objects.
+        for group in elsewhere.chunks(256) {
+            let reads: Vec<Read> = group.iter().map(|(_, oid)| objects::read(oid)).collect();
+            let rows = self.backend.get_many(&reads).await?;
+            for ((at, oid), row) in group.iter().zip(rows) {
+                if let Some(row) = row {
+                    let limit = self.limits.object_bytes;
+                    let object = objects::parse(oid, &row, limit, &mut self.caches.borrow_mut().inflater)?;
+                    self.keep(Place::Row(*oid), chain::Held::verified(&object));
+                    set(&mut answers, *at, object);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The ids that start with the given hex digits, in order, `limit` at most. Anything but hex
+    /// digits fits no id.
+    pub async fn expand(&self, prefix: &str, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
+        let fill = |digit: char| -> Option<ObjectId> {
+            let missing = OID_HEX_LEN.checked_sub(prefix.len())?;
+            let hex: String = prefix.chars().chain(std::iter::repeat_n(digit, missing)).collect();
+            ObjectId::from_hex(hex.as_bytes())
+        };
+        let (Some(first), Some(last)) = (fill('0'), fill('f')) else {
+            return Ok(Vec::new());
+        };
+        let mut ids = Vec::new();
+        let mut oids = Oids::within(self, first, last);
+        while ids.len() < limit {
+            let Some(more) = oids.next().await? else { break };
+            ids.extend(more);
+        }
+        ids.truncate(limit);
+        Ok(ids)
+    }
+
+    /// All ids in order: see [`Oids::next`].
+    pub fn oids(&self) -> Oids<'_> {
+        Oids::within(self, ObjectId::NULL, ObjectId::new([0xff; OID_LEN]))
+    }
+
+    /// Content piece by piece, for objects too large to hold. See [`ObjectStream::next`]. The stream
+    /// keeps the objects open, so that it can outlive the call that made it.
+    pub async fn stream(self: &Rc<Self>, oid: &ObjectId) -> Result<ObjectStream, StoreError> {
+        ObjectStream::open(self, *oid).await
+    }
+
+    /// Everything git's index of a pack holds, for export: `format::pack::index::write_idx` writes
+    /// it. Takes 56 bytes of memory for each object.
+    pub async fn pack_index(&self, pack: &LivePack) -> Result<PackIndex, StoreError> {
+        let mut entries = Vec::new();
+        for block in 0..pack.objects.div_ceil(pack.block_entries) {
+            let block = self.block_rows(&[(*pack, block)]).await?.pop();
+            entries.extend(block.iter().flat_map(|block| block.entries()));
+        }
+        Ok(PackIndex {
+            entries,
+            checksum: pack.checksum,
+            bytes: pack.bytes,
+            external: Vec::new(),
+        })
+    }
+
+    /// The stored bytes of a pack, at most one chunk, from `offset` on; empty at its end. The caller
+    /// checks the trailer.
+    pub async fn pack_bytes(&self, pack: &LivePack, offset: u64) -> Result<Vec<u8>, StoreError> {
+        let chunk_bytes = u64::from(pack.chunk_bytes);
+        let (chunk, within) = (offset / chunk_bytes, offset % chunk_bytes);
+        let Some(chunk) = u32::try_from(chunk).ok().filter(|_| offset < pack.bytes) else {
+            return Ok(Vec::new());
+        };
+        let chunks = self.chunks(pack, &[chunk]).await?;
+        let within = usize::try_from(within).unwrap_or(usize::MAX);
+        let bytes = chunks
+            .into_iter()
+            .next()
+            .and_then(|chunk| Some(chunk.get(within..)?.to_vec()));
+        bytes.ok_or_else(|| pack_store::damaged_chunk(pack.id, chunk))
+    }
+
+    /// Chunks of one pack, from the cache or else in one transaction.
+    async fn chunks(&self, pack: &LivePack, wanted: &[u32]) -> Result<Vec<Rc<Vec<u8>>>, StoreError> {
+        let mut chunks: Vec<Option<Rc<Vec<u8>>>> = {
+            let mut caches = self.caches.borrow_mut();
+            wanted
+                .iter()
+                .map(|chunk| caches.chunks.get(&(pack.id, *chunk)))
+                .collect()
+        };
+        let absent = || {
+            wanted
+                .iter()
+                .zip(&chunks)
+                .filter(|(_, held)| held.is_none())
+                .map(|(chunk, _)| *chunk)
+        };
+        let reads: Vec<Read> = absent().map(|chunk| pack_store::read_chunk(pack.id, chunk)).collect();
+        if !reads.is_empty() {
+            let rows = self.backend.get_many(&reads).await?;
+            let slots = wanted.iter().zip(&mut chunks).filter(|(_, held)| held.is_none());
+            for ((chunk, held), row) in slots.zip(rows) {
+                let length = pack_store::chunk_len(*chunk, pack.chunk_bytes, pack.bytes);
+                let row = row.filter(|row| row.len() as u64 == length);
+                let row = Rc::new(row.ok_or_else(|| pack_store::damaged_chunk(pack.id, *chunk))?);
+                self.caches
+                    .borrow_mut()
+                    .chunks
+                    .insert((pack.id, *chunk), Rc::clone(&row), row.len());
+                *held = Some(row);
+            }
+        }
+        Ok(chunks.into_iter().flatten().collect())
+    }
+
+    fn keep(&self, place: Place, held: chain::Held) {
+        let weight = held.weight();
+        self.caches.borrow_mut().objects.insert(place, held, weight);
+    }
+}
+
+fn set(answers: &mut [Option<Object>], at: usize, object: Object) {
+    if let Some(answer) = answers.get_mut(at) {
+        *answer = Some(object);
+    }
+}

@@ -1,0 +1,225 @@
+//! From an id to a row and from a row to its place in the pack: shards and blocks of the packs'
+//! indexes, from the caches or else one transaction for all that are wanted.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::Odb;
+use crate::format::oid::{OID_LEN, ObjectId};
+use crate::host::{Read, Table};
+use crate::store::error::{Fault, StoreError};
+use crate::store::index::{self, Block, Shard};
+use crate::store::pack_store::{LivePack, PackId};
+
+impl Odb {
+    /// In which pack, and where, each object is; `None` if in no pack. An object that is missing
+    /// makes it look for new packs once.
+    pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, u32)>>, StoreError> {
+        let before = Rc::clone(&self.packs.borrow());
+        let mut places = self.locate_in(oids, &before).await?;
+        let missing: Vec<usize> = (0..)
+            .zip(&places)
+            .filter(|(_, place)| place.is_none())
+            .map(|(at, _)| at)
+            .collect();
+        if missing.is_empty() {
+            return Ok(places);
+        }
+        self.refresh().await?;
+        let after = Rc::clone(&self.packs.borrow());
+        let new: Vec<LivePack> = after.iter().filter(|pack| !before.contains(pack)).copied().collect();
+        if !new.is_empty() {
+            let again: Vec<ObjectId> = missing.iter().filter_map(|at| oids.get(*at).copied()).collect();
+            for (at, place) in missing.into_iter().zip(self.locate_in(&again, &new).await?) {
+                set_place(&mut places, at, place);
+            }
+        }
+        Ok(places)
+    }
+
+    async fn locate_in(
+        &self,
+        oids: &[ObjectId],
+        packs: &[LivePack],
+    ) -> Result<Vec<Option<(LivePack, u32)>>, StoreError> {
+        let mut wanted = Vec::new();
+        for pack in packs {
+            let of = |oid: &ObjectId| index::shard_of(pack.shard_bits, oid.first_byte());
+            let numbers: BTreeSet<u8> = oids.iter().map(of).collect();
+            wanted.extend(numbers.into_iter().map(|shard| (*pack, (pack.id, shard))));
+        }
+        let shards = self.shards(wanted).await?;
+        let find = |oid: &ObjectId| {
+            packs.iter().find_map(|pack| {
+                let shard = index::shard_of(pack.shard_bits, oid.first_byte());
+                Some((*pack, shards.get(&(pack.id, shard))?.find(oid)?))
+            })
+        };
+        Ok(oids.iter().map(find).collect())
+    }
+
+    /// The named shards, from the cache or else in one transaction. `wanted` is grouped by packs.
+    pub(super) async fn shards(
+        &self,
+        mut wanted: Vec<(LivePack, (PackId, u8))>,
+    ) -> Result<HashMap<(PackId, u8), Rc<Shard>>, StoreError> {
+        let mut shards = HashMap::new();
+        wanted.retain(|(_, key)| match self.caches.borrow_mut().shards.get(key) {
+            Some(shard) => shards.insert(*key, shard).is_some(),
+            None => true,
+        });
+        let asked = wanted.len();
+        self.read_ahead(&mut wanted);
+        shards.extend(self.shard_rows(&wanted, asked).await?);
+        Ok(shards)
+    }
+
+    /// Adds to the shards that are wanted as many more of their packs as were read of those before:
+    /// whoever follows objects one by one has all shards after a few transactions, since ids are
+    /// spread evenly, and whoever looks up one object reads one. Not for packs whose shards would
+    /// fill the cache.
+    fn read_ahead(&self, wanted: &mut Vec<(LivePack, (PackId, u8))>) {
+        let mut caches = self.caches.borrow_mut();
+        let mut ahead = Vec::new();
+        for group in wanted.chunk_by(|one, other| one.0.id == other.0.id) {
+            let Some((pack, (_, first))) = group.first() else {
+                continue;
+            };
+            let read = caches.shards_read.entry(pack.id).or_default();
+            let more = *read;
+            *read += group.len();
+            let weight = usize::try_from(pack.objects)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(OID_LEN + 4);
+            if weight > self.limits.index_cache / 8 * 3 {
+                continue;
+            }
+            let last = index::shard_of(pack.shard_bits, u8::MAX);
+            let following = (first.saturating_add(1)..=last)
+                .chain(0..*first)
+                .map(|shard| (pack.id, shard));
+            let before = ahead.len();
+            for key in following {
+                if ahead.len() - before == more {
+                    break;
+                }
+                if !group.iter().any(|(_, other)| *other == key) && !caches.shards.contains(&key) {
+                    ahead.push((*pack, key));
+                }
+            }
+            *caches.shards_read.entry(pack.id).or_default() += ahead.len() - before;
+        }
+        wanted.extend(ahead);
+    }
+
+    /// Reads shards in one transaction. Of those behind the first `asked` ones, a damaged one is
+    /// left out.
+    async fn shard_rows(
+        &self,
+        wanted: &[(LivePack, (PackId, u8))],
+        asked: usize,
+    ) -> Result<Vec<((PackId, u8), Rc<Shard>)>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let reads: Vec<Read> = wanted
+            .iter()
+            .map(|(_, (pack, shard))| read_index(index::shard_key(*pack, *shard)))
+            .collect();
+        let rows = self.backend.get_many(&reads).await?;
+        let mut shards = Vec::new();
+        for (at, (((pack, key), row), read)) in wanted.iter().zip(rows).zip(reads).enumerate() {
+            let shard = row
+                .ok_or_else(|| absent(read.key))
+                .and_then(|row| Shard::parse(pack, key.1, &row));
+            let shard = match shard {
+                Ok(shard) => Rc::new(shard),
+                // Somebody else's damage, until it is asked for.
+                Err(_) if at >= asked => continue,
+                Err(error) => return Err(error),
+            };
+            self.caches
+                .borrow_mut()
+                .shards
+                .insert(*key, Rc::clone(&shard), shard.weight());
+            shards.push((*key, shard));
+        }
+        Ok(shards)
+    }
+
+    /// The named blocks, from the cache or else in one transaction.
+    pub(super) async fn blocks(
+        &self,
+        wanted: impl Iterator<Item = (LivePack, u32)>,
+    ) -> Result<HashMap<(PackId, u32), Rc<Block>>, StoreError> {
+        let mut blocks = HashMap::new();
+        let mut absent: Vec<(LivePack, u32)> = Vec::new();
+        for (pack, block) in wanted {
+            let key = (pack.id, block);
+            if blocks.contains_key(&key) || absent.iter().any(|(pack, block)| (pack.id, *block) == key) {
+                continue;
+            }
+            match self.caches.borrow_mut().blocks.get(&key) {
+                Some(found) => drop(blocks.insert(key, found)),
+                None => absent.push((pack, block)),
+            }
+        }
+        if !absent.is_empty() {
+            for ((pack, at), block) in absent.iter().zip(self.block_rows(&absent).await?) {
+                self.caches
+                    .borrow_mut()
+                    .blocks
+                    .insert((pack.id, *at), Rc::clone(&block), block.weight());
+                blocks.insert((pack.id, *at), block);
+            }
+        }
+        Ok(blocks)
+    }
+
+    pub(super) async fn block_rows(&self, wanted: &[(LivePack, u32)]) -> Result<Vec<Rc<Block>>, StoreError> {
+        let reads: Vec<Read> = wanted
+            .iter()
+            .map(|(pack, block)| read_index(index::block_key(pack.id, *block)))
+            .collect();
+        let rows = self.backend.get_many(&reads).await?;
+        let mut blocks = Vec::with_capacity(wanted.len());
+        for (((pack, block), row), read) in wanted.iter().zip(rows).zip(reads) {
+            let row = row.ok_or_else(|| absent(read.key))?;
+            blocks.push(Rc::new(Block::parse(pack, *block, &row)?));
+        }
+        Ok(blocks)
+    }
+}
+
+fn set_place(places: &mut [Option<(LivePack, u32)>], at: usize, place: Option<(LivePack, u32)>) {
+    if let Some(old) = places.get_mut(at) {
+        *old = place;
+    }
+}
+
+fn read_index(key: Vec<u8>) -> Read {
+    Read {
+        table: Table::Index,
+        key,
+        range: None,
+    }
+}
+
+fn absent(key: Vec<u8>) -> StoreError {
+    StoreError::Row {
+        table: Table::Index,
+        key,
+        fault: Fault::Absent,
+    }
+}
+
+/// An entry, and where it ends, out of blocks that were loaded.
+pub(super) fn find(
+    blocks: &HashMap<(PackId, u32), Rc<Block>>,
+    pack: &LivePack,
+    row: u32,
+) -> Result<(crate::format::pack::Entry, u64), StoreError> {
+    let block = row / pack.block_entries;
+    let found = blocks.get(&(pack.id, block)).and_then(|block| block.entry(row));
+    found.ok_or_else(|| absent(index::block_key(pack.id, block)))
+}

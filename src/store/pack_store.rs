@@ -1,0 +1,481 @@
+//! Packs as rows of pack bytes, written while they arrive.
+//!
+//! ```text
+//! table chunks   key: pack id, chunk u32     value: CHUNK_BYTES of the pack (the last: what is left)
+//! table meta     key: "pack", pack id        kind P: bytes u64, objects u32, chunk bytes u32,
+//!                                            block entries u32, shard bits u8, promisor u8, trailer
+//! pack id        generation of the writer u64, number u32
+//! ```
+//!
+//! A pack's chunks and index rows are written in transactions of their own and are invisible until
+//! [`Publication`](super::publish::Publication) writes the row in `meta`. What a dead writer left
+//! is recognised by having no such row (`sweep`).
+
+mod window;
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::Poll;
+
+use self::window::Window;
+pub(crate) use self::window::assemble;
+use super::error::{Fault, StoreError};
+use super::{index, row};
+use crate::format::oid::ObjectId;
+use crate::format::pack::PackIndex;
+use crate::format::pack::resolve::PackBytes;
+use crate::host::{Async, Backend, Batch, Change, Read, StorageError, Table};
+
+/// Bytes of a pack in one row. Small enough to be read for one object (about 1.8 ms in Chromium;
+/// 1 MiB takes 4 to 6), large enough that four in one transaction are written as fast as anything
+/// else (one in a transaction takes three times as long). Larger chunks as Blobs, read in part, are
+/// no faster where it counts and stay in the browser's memory until they are collected.
+pub const CHUNK_BYTES: u32 = 256 * 1024;
+
+/// Bytes of a pack written in one transaction.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Transactions on their way to storage at a time.
+const IN_FLIGHT: usize = 2;
+
+/// Bytes of index rows written in one transaction.
+const INDEX_BATCH_BYTES: usize = 2 << 20;
+
+const PACK_ROW: &[u8] = b"pack";
+
+/// Names a pack within its repository: the generation of the writer that made it, and a number.
+/// Two writers never choose the same, not even one whose lock was stolen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PackId {
+    generation: u64,
+    number: u32,
+}
+
+impl PackId {
+    /// See [`Writer::new_pack`](super::publish::Writer::new_pack).
+    pub(crate) fn new(generation: u64, number: u32) -> Self {
+        PackId { generation, number }
+    }
+
+    /// The first bytes of the keys of all its rows.
+    pub fn to_bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let (generation, number) = bytes.split_at_mut(8);
+        generation.copy_from_slice(&self.generation.to_be_bytes());
+        number.copy_from_slice(&self.number.to_be_bytes());
+        bytes
+    }
+
+    /// The id at the start of a key.
+    fn of_key(key: &[u8]) -> Option<Self> {
+        let (generation, rest) = key.split_first_chunk::<8>()?;
+        let (number, _) = rest.split_first_chunk::<4>()?;
+        Some(PackId::new(
+            u64::from_be_bytes(*generation),
+            u32::from_be_bytes(*number),
+        ))
+    }
+}
+
+pub(crate) fn chunk_key(pack: PackId, chunk: u32) -> Vec<u8> {
+    let mut key = pack.to_bytes().to_vec();
+    key.extend_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// Takes a pack's bytes as they arrive and writes them in chunks, a few transactions at a time.
+pub struct PackSink {
+    backend: Rc<dyn Backend>,
+    id: PackId,
+    bytes: u64,
+    chunks: u32,
+    buffer: Vec<u8>,
+    batch: Vec<Change>,
+    in_flight: Vec<Async<'static, Result<(), StorageError>>>,
+    window: Window,
+}
+
+impl PackSink {
+    /// A sink for a new pack. Up to `keep` bytes of it stay in memory for the deltas' resolution.
+    pub fn new(backend: Rc<dyn Backend>, id: PackId, keep: usize) -> Self {
+        PackSink {
+            backend,
+            id,
+            bytes: 0,
+            chunks: 0,
+            buffer: Vec::new(),
+            batch: Vec::new(),
+            in_flight: Vec::new(),
+            window: Window::new(keep),
+        }
+    }
+
+    /// Takes the next bytes. Resolves when few enough are on their way to storage.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
+        while !bytes.is_empty() {
+            let room = (CHUNK_BYTES as usize).saturating_sub(self.buffer.len());
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(now);
+            self.bytes += now.len() as u64;
+            bytes = later;
+            if self.buffer.len() >= CHUNK_BYTES as usize {
+                self.end_chunk().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes taken so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Resolves when everything is stored.
+    pub async fn finish(mut self) -> Result<StagedPack, StoreError> {
+        if !self.buffer.is_empty() {
+            self.end_chunk().await?;
+        }
+        self.send().await?;
+        self.settle(0).await?;
+        Ok(StagedPack {
+            backend: self.backend,
+            id: self.id,
+            bytes: self.bytes,
+            window: self.window,
+        })
+    }
+
+    async fn end_chunk(&mut self) -> Result<(), StoreError> {
+        let next = if self.batch.len() * (CHUNK_BYTES as usize) < BATCH_BYTES {
+            CHUNK_BYTES as usize
+        } else {
+            0
+        };
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(next));
+        self.window.insert(self.chunks, &chunk);
+        let key = chunk_key(self.id, self.chunks);
+        self.chunks = self.chunks.checked_add(1).ok_or(StoreError::Limit { what: "chunks" })?;
+        self.batch.push(Change::Put(Table::Chunks, key, chunk));
+        if self.batch.len() * (CHUNK_BYTES as usize) >= BATCH_BYTES {
+            self.send().await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.settle(IN_FLIGHT - 1).await?;
+        let backend = Rc::clone(&self.backend);
+        let batch = Batch {
+            expect: Vec::new(),
+            changes: std::mem::take(&mut self.batch),
+            // What a ref will lead to is on the disk before the ref is. Costs nothing that could be
+            // measured on chunks of this size.
+            durable: true,
+        };
+        self.in_flight
+            .push(Box::pin(async move { backend.commit(batch).await }));
+        // Polled once, so that it is under way while the next bytes arrive.
+        self.settle(IN_FLIGHT).await
+    }
+
+    /// Resolves when at most so many transactions are under way.
+    async fn settle(&mut self, at_most: usize) -> Result<(), StoreError> {
+        poll_fn(|context| {
+            let mut failure = None;
+            self.in_flight.retain_mut(|commit| match commit.as_mut().poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(error)) => {
+                    failure.get_or_insert(error);
+                    false
+                }
+            });
+            match failure {
+                Some(error) => Poll::Ready(Err(error.into())),
+                None if self.in_flight.len() <= at_most => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+/// A pack whose bytes are stored and that nobody sees yet.
+pub struct StagedPack {
+    backend: Rc<dyn Backend>,
+    id: PackId,
+    bytes: u64,
+    window: Window,
+}
+
+impl StagedPack {
+    /// The pack's length.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The bytes of `range`, if they are in memory: what the delta resolver's [`PackBytes`] asks.
+    pub fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        if range.end > self.bytes {
+            return None;
+        }
+        assemble(&range, CHUNK_BYTES, |chunk| self.window.get(chunk))
+    }
+
+    /// Loads what [`StagedPack::get`] needs to answer for `range`, at the price of other chunks.
+    pub async fn load(&mut self, range: Range<u64>) -> Result<(), StoreError> {
+        let chunks = chunks_of(&range, CHUNK_BYTES).ok_or(StoreError::Limit { what: "chunks" })?;
+        let wanted: Vec<u32> = chunks.filter(|chunk| !self.window.has(*chunk)).collect();
+        self.window.pin(range.clone());
+        let reads: Vec<Read> = wanted.iter().map(|chunk| read_chunk(self.id, *chunk)).collect();
+        let rows = self.backend.get_many(&reads).await?;
+        for (chunk, row) in wanted.into_iter().zip(rows) {
+            let row = row.filter(|row| row.len() as u64 == chunk_len(chunk, CHUNK_BYTES, self.bytes));
+            match row {
+                Some(row) => self.window.insert(chunk, &row),
+                None => return Err(damaged_chunk(self.id, chunk)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the index rows, which nobody sees yet either.
+    pub async fn write_index(self, pack: &PackIndex) -> Result<ReadyPack, StoreError> {
+        if pack.bytes != self.bytes {
+            return Err(StoreError::Limit {
+                what: "bytes in the index",
+            });
+        }
+        // A chain may not leave its pack: what is thin has to be completed first.
+        if !pack.external.is_empty() {
+            return Err(StoreError::Limit {
+                what: "bases outside the pack",
+            });
+        }
+        let live = LivePack::new(self.id, pack)?;
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        for change in index::rows(&live, pack)? {
+            if let Change::Put(_, key, row) = &change {
+                bytes += key.len() + row.len();
+            }
+            batch.changes.push(change);
+            if bytes >= INDEX_BATCH_BYTES {
+                self.backend.commit(std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+        }
+        if !batch.changes.is_empty() {
+            self.backend.commit(batch).await?;
+        }
+        Ok(ReadyPack { live })
+    }
+
+    /// Removes the pack's rows.
+    pub async fn discard(self) -> Result<(), StoreError> {
+        remove_rows(&*self.backend, self.id).await
+    }
+}
+
+impl PackBytes for StagedPack {
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        StagedPack::get(self, range)
+    }
+}
+
+/// The chunks that hold a range; `None` if their numbers are beyond the format.
+pub(crate) fn chunks_of(range: &Range<u64>, chunk_bytes: u32) -> Option<Range<u32>> {
+    let chunk_bytes = u64::from(chunk_bytes);
+    let first = u32::try_from(range.start.checked_div(chunk_bytes)?).ok()?;
+    if range.is_empty() {
+        return Some(first..first);
+    }
+    let last = u32::try_from((range.end - 1).checked_div(chunk_bytes)?).ok()?;
+    Some(first..last.checked_add(1)?)
+}
+
+/// How long a chunk of a pack of `bytes` bytes is.
+pub(crate) fn chunk_len(chunk: u32, chunk_bytes: u32, bytes: u64) -> u64 {
+    let start = u64::from(chunk) * u64::from(chunk_bytes);
+    bytes.saturating_sub(start).min(u64::from(chunk_bytes))
+}
+
+pub(crate) fn read_chunk(pack: PackId, chunk: u32) -> Read {
+    Read {
+        table: Table::Chunks,
+        key: chunk_key(pack, chunk),
+        range: None,
+    }
+}
+
+pub(crate) fn damaged_chunk(pack: PackId, chunk: u32) -> StoreError {
+    StoreError::Row {
+        table: Table::Chunks,
+        key: chunk_key(pack, chunk),
+        fault: Fault::Length,
+    }
+}
+
+/// A pack with its index, ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyPack {
+    live: LivePack,
+}
+
+impl ReadyPack {
+    /// Marks the pack as one from a promisor remote: what its objects point to may be missing.
+    pub fn promisor(mut self) -> Self {
+        self.live.promisor = true;
+        self
+    }
+
+    /// What will be published.
+    pub fn live(&self) -> &LivePack {
+        &self.live
+    }
+}
+
+/// A published pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LivePack {
+    /// Its id.
+    pub id: PackId,
+    /// Its length, trailer included.
+    pub bytes: u64,
+    /// How many objects it has.
+    pub objects: u32,
+    /// Its trailer, which git names packs after.
+    pub checksum: ObjectId,
+    /// Whether it came from a promisor remote.
+    pub promisor: bool,
+    pub(crate) chunk_bytes: u32,
+    pub(crate) block_entries: u32,
+    pub(crate) shard_bits: u8,
+}
+
+impl LivePack {
+    pub(crate) fn new(id: PackId, index: &PackIndex) -> Result<Self, StoreError> {
+        Ok(LivePack {
+            id,
+            bytes: index.bytes,
+            objects: u32::try_from(index.entries.len()).map_err(|_| StoreError::Limit { what: "objects" })?,
+            checksum: index.checksum,
+            promisor: false,
+            chunk_bytes: CHUNK_BYTES,
+            block_entries: index::BLOCK_ENTRIES,
+            shard_bits: index::shard_bits(index.entries.len()),
+        })
+    }
+
+    /// The row that makes the pack visible.
+    pub(crate) fn put(&self) -> Change {
+        let key = pack_row_key(self.id);
+        let mut body = self.bytes.to_be_bytes().to_vec();
+        for number in [self.objects, self.chunk_bytes, self.block_entries] {
+            body.extend_from_slice(&number.to_be_bytes());
+        }
+        body.extend_from_slice(&[self.shard_bits, u8::from(self.promisor)]);
+        body.extend_from_slice(self.checksum.as_bytes());
+        let row = row::seal(b'P', &key, &body);
+        Change::Put(Table::Meta, key, row)
+    }
+
+    fn parse(key: &[u8], bytes: &[u8]) -> Result<Self, StoreError> {
+        let mut body = row::open(b'P', Table::Meta, key, bytes)?;
+        let id = key
+            .strip_prefix(PACK_ROW)
+            .filter(|id| id.len() == 12)
+            .and_then(PackId::of_key);
+        let pack = LivePack {
+            id: id.ok_or_else(|| body.fail(Fault::Layout))?,
+            bytes: body.u64()?,
+            objects: body.u32()?,
+            chunk_bytes: body.u32()?,
+            block_entries: body.u32()?,
+            shard_bits: body.u8()?,
+            promisor: body.u8()? != 0,
+            checksum: body.oid()?,
+        };
+        body.end()?;
+        if pack.chunk_bytes == 0 || pack.block_entries == 0 || pack.shard_bits > 8 {
+            return Err(body.fail(Fault::Inconsistent("has impossible sizes")));
+        }
+        Ok(pack)
+    }
+}
+
+fn pack_row_key(id: PackId) -> Vec<u8> {
+    let mut key = PACK_ROW.to_vec();
+    key.extend_from_slice(&id.to_bytes());
+    key
+}
+
+/// All published packs, newest first.
+pub(crate) async fn live_packs(backend: &dyn Backend) -> Result<Vec<LivePack>, StoreError> {
+    let mut packs = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let rows = backend.list(Table::Meta, PACK_ROW, after.as_deref(), 256).await?;
+        for (key, row) in &rows {
+            packs.push(LivePack::parse(key, row)?);
+        }
+        match rows.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => break,
+        }
+    }
+    packs.reverse();
+    Ok(packs)
+}
+
+/// Removes the rows of packs that were never published. Only for the holder of the writer's lock.
+/// Answers how many packs it removed.
+pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
+    let live = live_packs(backend).await?;
+    let mut swept = 0;
+    for table in [Table::Chunks, Table::Index] {
+        // From the first key of one pack to the first key of the next: one read for each pack.
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let keys = backend.list_keys(table, b"", after.as_deref(), 1).await?;
+            let Some(key) = keys.into_iter().next() else { break };
+            let Some(id) = PackId::of_key(&key) else {
+                backend
+                    .commit(removal(vec![Change::Delete(table, key.clone())]))
+                    .await?;
+                after = Some(key);
+                continue;
+            };
+            if !live.iter().any(|pack| pack.id == id) {
+                remove_rows(backend, id).await?;
+                swept += 1;
+            }
+            let mut last = id.to_bytes().to_vec();
+            last.extend_from_slice(&[0xff; 8]);
+            after = Some(last);
+        }
+    }
+    Ok(swept)
+}
+
+async fn remove_rows(backend: &dyn Backend, id: PackId) -> Result<(), StoreError> {
+    let prefix = id.to_bytes().to_vec();
+    let changes = vec![
+        Change::DeletePrefix(Table::Chunks, prefix.clone()),
+        Change::DeletePrefix(Table::Index, prefix),
+    ];
+    Ok(backend.commit(removal(changes)).await?)
+}
+
+fn removal(changes: Vec<Change>) -> Batch {
+    Batch {
+        expect: Vec::new(),
+        changes,
+        durable: false,
+    }
+}

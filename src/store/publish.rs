@@ -1,0 +1,363 @@
+//! Writers, and the one transaction that makes their work visible. Nothing a writer stores before
+//! is reachable: chunks and index rows count only once their pack's row exists, a repository only
+//! once its state row does.
+//!
+//! The order within the transaction matters as well: a WebAssembly trap between two puts commits
+//! the puts before it. Packs and objects come first, refs after them, and the row that brings a
+//! repository into being last.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::error::{RefProblem, StoreError};
+use super::meta::{self, Meta, Stats};
+use super::pack_store::{self, PackId, ReadyPack};
+use super::refs::{self, Refs, Target};
+use super::{objects, row};
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::format::refname::RefName;
+use crate::host::{Backend, Batch, Change, Expect, LockGuard, LockMode, Storage, StorageError, Table, Wait};
+
+const NAME: &[u8] = b"name";
+
+/// How often taking over the fence is tried. Only another writer that is taking it over too can
+/// make it fail, and the lock lets one through.
+const FENCE_ATTEMPTS: usize = 8;
+
+/// The right to write to one repository: its lock, and a number that every later writer raises. A
+/// writer whose lock was stolen (its tab was frozen) finds the number changed and writes nothing.
+#[derive(Debug)]
+pub struct Writer {
+    backend: Fenced,
+    next_pack: Cell<u32>,
+    _lock: LockGuard,
+}
+
+/// A database, and the fence's value for it.
+struct Fenced {
+    backend: Rc<dyn Backend>,
+    generation: u64,
+}
+
+impl std::fmt::Debug for Fenced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "generation {}", self.generation)
+    }
+}
+
+/// The lock of a repository.
+pub(crate) fn lock_name(id: &str) -> String {
+    format!("gitside:repo:{id}")
+}
+
+impl Writer {
+    /// Takes the lock, raises the fence, and removes what dead writers left. Fails with
+    /// [`StoreError::Busy`] where the lock is held and `wait` says not to wait.
+    pub(crate) async fn acquire(
+        storage: &dyn Storage,
+        backend: Rc<dyn Backend>,
+        id: &str,
+        wait: Wait,
+    ) -> Result<Self, StoreError> {
+        let lock = storage.lock(&lock_name(id), LockMode::Exclusive, wait).await?;
+        let lock = lock.ok_or(StoreError::Busy)?;
+        let writer = Self::start(backend, lock, None).await?;
+        pack_store::sweep(&**writer.backend()).await?;
+        Ok(writer)
+    }
+
+    /// Raises the fence for whoever holds the lock. A name is stored with the repository, so that
+    /// the catalogue can be rebuilt from the databases.
+    pub(crate) async fn start(
+        backend: Rc<dyn Backend>,
+        lock: LockGuard,
+        name: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        for _ in 0..FENCE_ATTEMPTS {
+            let (before, row) = Meta::new(Rc::clone(&backend)).generation_row().await?;
+            let generation = before.checked_add(1).ok_or(StoreError::Limit { what: "writers" })?;
+            let mut changes = vec![Change::Put(
+                Table::Meta,
+                meta::GENERATION.to_vec(),
+                meta::generation_row(generation),
+            )];
+            if let Some(name) = name {
+                let row = row::seal(b'A', NAME, name.as_bytes());
+                changes.push(Change::Put(Table::Meta, NAME.to_vec(), row));
+            }
+            let batch = Batch {
+                expect: vec![expect(Table::Meta, meta::GENERATION, row)],
+                changes,
+                durable: false,
+            };
+            match backend.commit(batch).await {
+                Ok(()) => {
+                    return Ok(Writer {
+                        backend: Fenced { backend, generation },
+                        next_pack: Cell::new(0),
+                        _lock: lock,
+                    });
+                }
+                Err(StorageError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Fenced)
+    }
+
+    /// The database.
+    pub fn backend(&self) -> &Rc<dyn Backend> {
+        &self.backend.backend
+    }
+
+    /// The fence's value while this writer writes.
+    pub fn generation(&self) -> u64 {
+        self.backend.generation
+    }
+
+    /// An id for a new pack.
+    pub fn new_pack(&self) -> PackId {
+        let number = self.next_pack.get();
+        self.next_pack.set(number.wrapping_add(1));
+        PackId::new(self.generation(), number)
+    }
+}
+
+/// The name a repository was made under, from its own database.
+pub(crate) async fn stored_name(backend: &dyn Backend) -> Result<Option<String>, StoreError> {
+    let rows = backend.list(Table::Meta, NAME, None, 1).await?;
+    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| key == NAME) else {
+        return Ok(None);
+    };
+    let name = row::open(b'A', Table::Meta, &key, &bytes)?.rest();
+    Ok(std::str::from_utf8(name).ok().map(str::to_owned))
+}
+
+/// A change of one ref.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// The full name.
+    pub name: Vec<u8>,
+    /// What it must hold before: `None` anything, `Some(None)` nothing (there is no such ref),
+    /// `Some(Some(oid))` that object.
+    pub expect: Option<Option<ObjectId>>,
+    /// What it shall hold; `None` deletes it.
+    pub new: Option<Target>,
+    /// For an annotated tag, what it leads to in the end.
+    pub peeled: Option<ObjectId>,
+}
+
+/// Everything that becomes visible at once.
+pub struct Publication<'w> {
+    writer: &'w Writer,
+    create: bool,
+    changes: Vec<Change>,
+    updates: Vec<RefUpdate>,
+}
+
+impl<'w> Publication<'w> {
+    /// Nothing yet.
+    pub fn new(writer: &'w Writer) -> Self {
+        Publication {
+            writer,
+            create: false,
+            changes: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+
+    /// The repository comes to be: it must not exist yet.
+    pub fn create(&mut self) -> &mut Self {
+        self.create = true;
+        self
+    }
+
+    /// A pack, whose bytes and index rows are written.
+    pub fn pack(&mut self, pack: ReadyPack) -> &mut Self {
+        self.change(pack.live().put())
+    }
+
+    /// An object, stored in a row of its own. The caller has hashed it.
+    pub fn object(&mut self, oid: ObjectId, kind: Kind, content: &[u8]) -> &mut Self {
+        self.change(objects::put(oid, kind, content))
+    }
+
+    /// A ref. Each may be named once.
+    pub fn update(&mut self, update: RefUpdate) -> &mut Self {
+        self.updates.push(update);
+        self
+    }
+
+    /// The whole new shallow list; empty for a complete repository.
+    pub fn shallow(&mut self, oids: Vec<ObjectId>) -> &mut Self {
+        self.change(meta::put_shallow(oids))
+    }
+
+    /// The text of the configuration.
+    pub fn config(&mut self, text: Vec<u8>) -> &mut Self {
+        self.change(meta::put_config(&text))
+    }
+
+    /// Where the repository comes from, without userinfo.
+    pub fn url(&mut self, url: String) -> &mut Self {
+        self.change(meta::put_url(&url))
+    }
+
+    /// The figures kept with the repository.
+    pub fn stats(&mut self, stats: Stats) -> &mut Self {
+        self.change(meta::put_stats(&stats))
+    }
+
+    fn change(&mut self, change: Change) -> &mut Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// One durable transaction: all of it, or nothing. Fails with [`StoreError::Fenced`] if another
+    /// writer took over, with [`StoreError::Taken`] if what is created exists, and with
+    /// [`StoreError::Ref`] if a ref is not as expected or its name is in the way of another's.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let backend = self.writer.backend();
+        let refs = Refs::new(Rc::clone(backend));
+        let fence = meta::generation_row(self.writer.generation());
+        let mut batch = Batch {
+            expect: vec![expect(Table::Meta, meta::GENERATION, Some(fence))],
+            changes: self.changes,
+            durable: true,
+        };
+        // What this reads is what the transaction finds: whoever changes refs raises the fence
+        // first. The rows of the refs are expected all the same; that costs nothing.
+        check_names(&self.updates)?;
+        if self.create {
+            batch.expect.push(expect(Table::Meta, meta::STATE, None));
+            check_conflicts(&BTreeSet::new(), &self.updates)?;
+            batch.changes.extend(create_refs(&self.updates)?);
+            batch.changes.push(meta::put_state());
+        } else {
+            let mut new = false;
+            for update in &self.updates {
+                let (found, row) = refs.get_with_row(&update.name).await?;
+                let oid = match &found {
+                    Some(found) => match &found.target {
+                        Target::Direct(oid) => Some(*oid),
+                        Target::Symbolic(_) => refs.resolve(&update.name).await?.and_then(|resolved| resolved.oid),
+                    },
+                    None => None,
+                };
+                if update.expect.is_some_and(|expected| expected != oid) {
+                    return Err(moved(update, oid));
+                }
+                new |= found.is_none() && update.new.is_some();
+                batch
+                    .expect
+                    .push(expect(Table::Refs, &refs::single_key(&update.name), row));
+                let change = refs::put_single(&update.name, update.new.as_ref(), update.peeled);
+                batch.changes.push(change);
+            }
+            if new {
+                let all = refs.list(b"").await?;
+                check_conflicts(&all.into_iter().map(|found| found.name).collect(), &self.updates)?;
+            }
+        }
+        match backend.commit(batch).await {
+            Ok(()) => Ok(()),
+            Err(StorageError::Conflict { expectation: 0 }) => Err(StoreError::Fenced),
+            Err(StorageError::Conflict { .. }) if self.create => Err(StoreError::Taken),
+            Err(StorageError::Conflict { expectation }) => {
+                let update = expectation.checked_sub(1).and_then(|at| self.updates.get(at));
+                let update = update.ok_or(StoreError::Fenced)?;
+                let found = refs.resolve(&update.name).await?.and_then(|resolved| resolved.oid);
+                Err(moved(update, found))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn expect(table: Table, key: &[u8], value: Option<Vec<u8>>) -> Expect {
+    Expect {
+        table,
+        key: key.to_vec(),
+        value,
+    }
+}
+
+fn moved(update: &RefUpdate, found: Option<ObjectId>) -> StoreError {
+    StoreError::Ref {
+        name: update.name.clone(),
+        problem: RefProblem::Moved { found },
+    }
+}
+
+/// Names are valid, and none is named twice.
+fn check_names(updates: &[RefUpdate]) -> Result<(), StoreError> {
+    let mut seen = BTreeSet::new();
+    for update in updates {
+        let valid = |name: &[u8]| name == b"HEAD" || RefName::new(name.to_vec()).is_ok();
+        let target = match &update.new {
+            Some(Target::Symbolic(to)) => valid(to),
+            _ => true,
+        };
+        if !valid(&update.name) || !target || !seen.insert(&update.name) {
+            return Err(StoreError::Ref {
+                name: update.name.clone(),
+                problem: RefProblem::Invalid,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A ref cannot be named like a directory of another (`a` and `a/b`): what git's files cannot hold
+/// would be lost when the repository is exported. Looks at the names as they will be.
+fn check_conflicts(existing: &BTreeSet<Vec<u8>>, updates: &[RefUpdate]) -> Result<(), StoreError> {
+    let mut after: BTreeSet<&[u8]> = existing.iter().map(Vec::as_slice).collect();
+    for update in updates {
+        match update.new {
+            Some(_) => after.insert(&update.name),
+            None => after.remove(update.name.as_slice()),
+        };
+    }
+    for update in updates.iter().filter(|update| update.new.is_some()) {
+        let name = update.name.as_slice();
+        let slashes = (0..).zip(name).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let above = slashes.filter_map(|at: usize| after.get(name.get(..at)?)).next();
+        let directory = [name, b"/"].concat();
+        let below = || {
+            after
+                .range(directory.as_slice()..)
+                .next()
+                .filter(|other| other.starts_with(&directory))
+        };
+        if let Some(by) = above.or_else(below) {
+            return Err(StoreError::Ref {
+                name: update.name.clone(),
+                problem: RefProblem::Occupied { by: by.to_vec() },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a new repository's refs.
+fn create_refs(updates: &[RefUpdate]) -> Result<Vec<Change>, StoreError> {
+    let mut packed = BTreeMap::new();
+    let mut singles = Vec::new();
+    for update in updates {
+        if update.expect.is_some_and(|expected| expected.is_some()) {
+            return Err(moved(update, None));
+        }
+        match &update.new {
+            Some(Target::Direct(oid)) if update.name.starts_with(b"refs/") => {
+                packed.insert(update.name.as_slice(), (*oid, update.peeled));
+            }
+            Some(target) => singles.push(refs::put_single(&update.name, Some(target), update.peeled)),
+            None => {}
+        }
+    }
+    let mut changes = refs::put_packed(&packed)?;
+    changes.append(&mut singles);
+    Ok(changes)
+}
