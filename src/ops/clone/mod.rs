@@ -1,0 +1,399 @@
+//! Clone: git-clone(1) with `--no-checkout`, or `--mirror`.
+//!
+//! Read `attempt` for the order of things. Nothing of a clone exists for others until the one
+//! transaction at its end; a clone that does not get there removes what it wrote, and if its tab
+//! dies first, the next use of the catalogue does.
+
+mod plan;
+
+use std::collections::BTreeSet;
+
+use self::plan::{Head, Plan, PlannedRef, plan};
+use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
+use crate::format::config::{Config, ConfigError};
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::format::pack::{Limits, PackIndex};
+use crate::host::Host;
+use crate::ops::fault::{self, At, not_connected};
+use crate::ops::receive::{PackSource, Received, receive};
+use crate::ops::remote::{self, Deepen, FetchRequest, PackStream, Remote, Service};
+use crate::ops::repository::Repository;
+use crate::protocol::smart_http::Discovery;
+use crate::protocol::url::RemoteUrl;
+use crate::store::catalog::{Catalog, Reservation};
+use crate::store::meta::Stats;
+use crate::store::publish::{Publication, RefUpdate};
+use crate::store::refs::Target;
+use crate::task::{Event, Phase, Progress, Task};
+
+/// Which tags a clone brings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagMode {
+    /// All tags of a whole clone; of a single branch, the tags whose objects come along.
+    #[default]
+    Follow,
+    /// All tags, and what they point to.
+    All,
+    /// None.
+    None,
+}
+
+/// How to clone.
+#[derive(Clone)]
+pub struct Options {
+    /// So many commits from each tip, at least 1.
+    pub depth: Option<u32>,
+    /// Only commits after this time, in seconds since 1970.
+    pub since: Option<u64>,
+    /// Only commits that these branches or tags of the remote do not reach.
+    pub exclude: Vec<String>,
+    /// The branch, tag or commit id that `HEAD` gets; `None`: the remote's choice.
+    pub reference: Option<String>,
+    /// Only that branch; `None`: if the clone is shallow.
+    pub single_branch: Option<bool>,
+    /// Which tags.
+    pub tags: TagMode,
+    /// The remote's name here.
+    pub remote_name: String,
+    /// Every ref under its own name.
+    pub mirror: bool,
+    /// The branch `HEAD` stands for if the remote has none to say.
+    pub default_branch: String,
+    /// What the pack may ask of us.
+    pub limits: Limits,
+    /// How to talk to the remote.
+    pub remote: remote::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            depth: None,
+            since: None,
+            exclude: Vec::new(),
+            reference: None,
+            single_branch: None,
+            tags: TagMode::default(),
+            remote_name: "origin".to_owned(),
+            mirror: false,
+            default_branch: "main".to_owned(),
+            limits: Limits::default(),
+            remote: remote::Options::default(),
+        }
+    }
+}
+
+impl Options {
+    fn shallow(&self) -> bool {
+        self.depth.is_some() || self.since.is_some() || !self.exclude.is_empty()
+    }
+
+    fn single_branch(&self) -> bool {
+        !self.mirror && self.single_branch.unwrap_or(self.shallow())
+    }
+
+    fn deepen(&self) -> Deepen {
+        match self.depth {
+            Some(depth) => Deepen::Depth(depth),
+            None if self.shallow() => Deepen::Cut {
+                since: self.since,
+                not: self.exclude.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            },
+            None => Deepen::No,
+        }
+    }
+
+    fn check(&self) -> Outcome<()> {
+        let refuse = |message: &str| Err(GitError::new(Code::Unsupported, Stage::Request, message).into());
+        if self.depth.is_some_and(|depth| depth == 0 || depth > MAX_DEPTH) {
+            return refuse("depth must be a whole number from 1 to 2147483646");
+        }
+        if self.depth.is_some() && (self.since.is_some() || !self.exclude.is_empty()) {
+            return refuse("depth cannot be combined with since or exclude");
+        }
+        if self.mirror && (self.single_branch == Some(true) || self.reference.is_some()) {
+            return refuse("mirror cannot be combined with singleBranch or ref");
+        }
+        if !valid_ref(&[b"refs/remotes/", self.remote_name.as_bytes(), b"/x"].concat()) {
+            let message = format!(
+                "{} cannot be the name of a remote",
+                fault::quoted(self.remote_name.as_bytes())
+            );
+            return Err(GitError::new(Code::InvalidRef, Stage::Request, message).into());
+        }
+        Ok(())
+    }
+}
+
+/// 2147483647 is git's word for "everything" (INFINITE_DEPTH of fetch-pack.c).
+const MAX_DEPTH: u32 = 2_147_483_646;
+
+fn valid_ref(name: &[u8]) -> bool {
+    crate::format::refname::RefName::new(name).is_ok()
+}
+
+/// Clones `url` as `name`. Fails with `AlreadyExists` before anything is sent if the name is taken.
+/// A login in the URL is used and not stored.
+pub async fn clone(host: &Host, task: &Task, url: &str, name: &str, options: &Options) -> Outcome<Repository> {
+    options.check()?;
+    let url = RemoteUrl::parse(url).map_err(|error| remote::url_error(&error))?;
+    let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Request)?;
+    let reservation = catalog.reserve(name).await.at(Stage::Request)?;
+    let filled = task.race(fill(host, task, &url, &reservation, options)).await;
+    match filled.map_err(Failure::from).and_then(|result| result) {
+        Ok(()) => {
+            let entry = catalog.confirm(reservation).await.at(Stage::Update)?;
+            Repository::from_catalog(host, entry).await
+        }
+        Err(failure) => {
+            // What cannot be removed now is removed by the next sweep; the caller wants to know
+            // why the clone failed, not that.
+            let _swept_later = catalog.discard(reservation).await;
+            Err(failure)
+        }
+    }
+}
+
+/// Everything between taking a name and having a repository. If a ref moved on the server after
+/// it was listed, the list is asked for anew, once ("not our ref"; git's t5703).
+async fn fill(host: &Host, task: &Task, url: &RemoteUrl, reservation: &Reservation, options: &Options) -> Outcome<()> {
+    match attempt(host, task, url, reservation, options).await {
+        Err(failure) if failure.error().is_some_and(|error| error.code == Code::StaleRefs) => {
+            attempt(host, task, url, reservation, options).await
+        }
+        outcome => outcome,
+    }
+}
+
+/// The steps of a clone.
+async fn attempt(
+    host: &Host,
+    task: &Task,
+    url: &RemoteUrl,
+    reservation: &Reservation,
+    options: &Options,
+) -> Outcome<()> {
+    let mut session = Remote::connect(host, task, url, Service::UploadPack, &options.remote).await?;
+    let refs = session.ls_refs(&prefixes(options)).await?;
+    for ignored in refs.ignored() {
+        task.tell(Event::Warning(format!(
+            "the remote's ref {ignored} has a name that git refuses; it is left out"
+        )));
+    }
+    let plan = plan(&refs, options)?;
+    for warning in &plan.warnings {
+        task.tell(Event::Warning(warning.clone()));
+    }
+    let wants = plan.unique_wants();
+    let mut publication = Publication::new(&reservation.writer);
+    publication.create();
+    let mut stats = Stats {
+        last_fetched: Some(host.clock.unix_seconds()),
+        ..Stats::default()
+    };
+    if wants.is_empty() {
+        write_refs(&mut publication, task, &plan, None)?;
+    } else {
+        let request = FetchRequest {
+            deepen: options.deepen(),
+            include_tag: options.tags == TagMode::Follow,
+            ..FetchRequest::clone_of(wants)
+        };
+        // A shallow repository tells its own boundary at discovery (versions 0 and 1) or before the pack.
+        let mut told = match session.discovery() {
+            Discovery::V0(advertisement) => advertisement.shallow.clone(),
+            Discovery::V2(_) => Vec::new(),
+        };
+        let mut source = Wire(session.fetch(request, None).await?);
+        let received = receive(task, &reservation.writer, &mut source, seed(host)?, options.limits).await?;
+        told.extend_from_slice(&source.0.shallow().shallow);
+        let shallow = check(task, &plan, &received, &told)?;
+        write_refs(&mut publication, task, &plan, Some(&received))?;
+        publication.shallow(shallow);
+        stats.objects = distinct(&received.index);
+        stats.bytes = received.index.bytes;
+        stats.packs = 1;
+        publication.pack(received.pack);
+    }
+    let config = configuration(&session.url(), &plan, options).map_err(|error| {
+        GitError::new(
+            Code::Internal,
+            Stage::Update,
+            format!("the configuration cannot be written: {error}"),
+        )
+    })?;
+    publication.config(config.as_bytes().to_vec());
+    publication.url(session.url());
+    publication.stats(stats);
+    task.shield()?;
+    publication.commit().await.at(Stage::Update)
+}
+
+/// How many objects a pack has; it may hold one twice.
+fn distinct(index: &PackIndex) -> u64 {
+    let mut oids: Vec<ObjectId> = index.entries.iter().map(|entry| entry.oid).collect();
+    oids.sort_unstable();
+    oids.dedup();
+    oids.len() as u64
+}
+
+/// A number that no server can foresee.
+fn seed(host: &Host) -> Outcome<u64> {
+    let id = host.storage.unique_id().at(Stage::Request)?;
+    Ok(id
+        .get(..16)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .unwrap_or_default())
+}
+
+/// The refs worth listing; the answer is filtered again by the plan (gitprotocol-v2(5), "ls-refs").
+fn prefixes(options: &Options) -> Vec<Vec<u8>> {
+    let all: &[&[u8]] = if options.mirror {
+        &[b"HEAD", b"refs/"]
+    } else {
+        &[b"HEAD", b"refs/heads/", b"refs/tags/"]
+    };
+    all.iter().map(|prefix| prefix.to_vec()).collect()
+}
+
+/// The protocol's pack stream, as `receive` takes it.
+struct Wire<'a>(PackStream<'a>);
+
+impl PackSource for Wire<'_> {
+    async fn next(&mut self) -> Outcome<Option<Vec<u8>>> {
+        self.0.next().await
+    }
+}
+
+/// Holds what came against what was asked for: every ref has its object, every object named is
+/// there, or lies behind a boundary the server told. Answers the boundary.
+fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Outcome<Vec<ObjectId>> {
+    let total = received.index.entries.len() as u64;
+    let at = |loaded| Progress {
+        phase: Phase::Checking,
+        loaded,
+        total: Some(total),
+        bytes: None,
+    };
+    task.progress(at(0));
+    let links = &received.noted.links;
+    // A server may name boundaries of histories that were not asked for (its own, over the older
+    // protocol); only commits that came can be ours.
+    let mut shallow: Vec<ObjectId> = told
+        .iter()
+        .filter(|oid| links.kind(oid) == Some(Kind::Commit))
+        .copied()
+        .collect();
+    shallow.sort_unstable();
+    shallow.dedup();
+    let missing = links.missing(&shallow, &plan.unique_wants());
+    if !missing.is_empty() {
+        return Err(not_connected(&links.not_connected(&missing)).into());
+    }
+    for planned in plan.refs.iter().filter(|planned| planned.branch) {
+        let kind = links.kind(&planned.oid);
+        if kind != Some(Kind::Commit) {
+            let shown = String::from_utf8_lossy(&planned.name).into_owned();
+            let found = kind.map_or("nothing", Kind::name);
+            let message = format!(
+                "the remote's branch {shown} is at {}, a {found}, not a commit",
+                planned.oid
+            );
+            return Err(GitError::new(Code::Protocol, Stage::Unpack, message)
+                .with("ref", Datum::Text(shown))
+                .into());
+        }
+    }
+    task.progress(at(total));
+    Ok(shallow)
+}
+
+fn write_refs(publication: &mut Publication<'_>, task: &Task, plan: &Plan, received: Option<&Received>) -> Outcome<()> {
+    let peel = |oid: &ObjectId| received.and_then(|received| received.noted.tags.peel(oid));
+    let here = |oid: &ObjectId| received.is_some_and(|received| received.noted.links.kind(oid).is_some());
+    let set = |name: &[u8], new: Target, peeled: Option<ObjectId>| RefUpdate {
+        name: name.to_vec(),
+        expect: Some(None),
+        new: Some(new),
+        peeled,
+    };
+    let mut written = BTreeSet::new();
+    for PlannedRef {
+        name, oid, if_present, ..
+    } in &plan.refs
+    {
+        if *if_present && !here(oid) {
+            continue;
+        }
+        if let Some(other) = occupied(&written, name) {
+            let (name, other) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&other));
+            task.tell(Event::Warning(format!(
+                "{name} cannot exist beside {other}; it is left out"
+            )));
+            continue;
+        }
+        written.insert(name.clone());
+        publication.update(set(name, Target::Direct(*oid), peel(oid)));
+    }
+    if let Some((name, target)) = &plan.remote_head
+        && written.contains(target)
+        && !written.contains(name)
+    {
+        publication.update(set(name, Target::Symbolic(target.clone()), None));
+    }
+    let head = match &plan.head {
+        Head::Branch(name) => Target::Symbolic(name.clone()),
+        Head::Detached(oid) => {
+            let commit = peel(oid).unwrap_or(*oid);
+            if received.and_then(|received| received.noted.links.kind(&commit)) != Some(Kind::Commit) {
+                let message = format!("HEAD would be {commit}, which is not a commit");
+                return Err(GitError::new(Code::RefNotFound, Stage::Update, message).into());
+            }
+            Target::Direct(commit)
+        }
+    };
+    publication.update(set(b"HEAD", head, None));
+    Ok(())
+}
+
+/// A name already written that makes `name` impossible: `a` beside `a/b`, or `name` itself.
+fn occupied(written: &BTreeSet<Vec<u8>>, name: &[u8]) -> Option<Vec<u8>> {
+    let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let above = slashes
+        .filter_map(|(at, _)| name.get(..at))
+        .find(|directory| written.contains(*directory));
+    let below = || {
+        let directory = [name, b"/"].concat();
+        let next = written.range(directory.clone()..).next();
+        next.filter(|next| next.starts_with(&directory)).cloned()
+    };
+    let same = written.get(name).map(Vec::as_slice);
+    same.or(above).map(<[u8]>::to_vec).or_else(below)
+}
+
+/// What `git clone` writes to `.git/config`.
+fn configuration(url: &str, plan: &Plan, options: &Options) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    let bare = if options.mirror { "true" } else { "false" };
+    config.set(b"core.repositoryformatversion", b"0")?;
+    config.set(b"core.bare", bare.as_bytes())?;
+    let remote = |key: &str| format!("remote.{}.{key}", options.remote_name).into_bytes();
+    config.set(&remote("url"), url.as_bytes())?;
+    config.set(&remote("fetch"), &plan.refspec)?;
+    match options.tags {
+        TagMode::None => config.set(&remote("tagOpt"), b"--no-tags")?,
+        TagMode::All => config.set(&remote("tagOpt"), b"--tags")?,
+        TagMode::Follow => {}
+    }
+    if options.mirror {
+        config.set(&remote("mirror"), b"true")?;
+    } else if let Head::Branch(name) = &plan.head
+        && let Some(short) = name.strip_prefix(b"refs/heads/")
+    {
+        let branch = |key: &[u8]| [b"branch.", short, b".", key].concat();
+        config.set(&branch(b"remote"), options.remote_name.as_bytes())?;
+        config.set(&branch(b"merge"), name)?;
+    }
+    Ok(config)
+}

@@ -1,0 +1,250 @@
+//! What a clone will fetch and write, decided from the remote's refs and the caller's options
+//! alone: `wanted_peer_refs`, `update_remote_refs` and `update_head` of git's builtin/clone.c.
+
+use super::{Options, TagMode};
+use crate::error::{Code, Datum, GitError, Outcome, Stage};
+use crate::format::oid::ObjectId;
+use crate::ops::fault;
+use crate::protocol::remote_refs::{RemoteHead, RemoteRef, RemoteRefs};
+
+const HEADS: &[u8] = b"refs/heads/";
+const TAGS: &[u8] = b"refs/tags/";
+
+/// What to fetch, and what to write once it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Objects to ask for, each once.
+    pub(super) wants: Vec<ObjectId>,
+    /// Refs to write. Their objects are among `wants`, except those of followed tags.
+    pub(super) refs: Vec<PlannedRef>,
+    /// Where `HEAD` will point.
+    pub(super) head: Head,
+    /// `refs/remotes/<remote>/HEAD` and what it stands for.
+    pub(super) remote_head: Option<(Vec<u8>, Vec<u8>)>,
+    /// What the fetch refspec of the remote is, for later fetches.
+    pub(super) refspec: Vec<u8>,
+    /// What the caller should be told.
+    pub(super) warnings: Vec<String>,
+}
+
+/// A ref to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlannedRef {
+    /// Its name here.
+    pub(super) name: Vec<u8>,
+    /// What it points to.
+    pub(super) oid: ObjectId,
+    /// Written only if the object came along: a tag that follows the history.
+    pub(super) if_present: bool,
+    /// Whether the remote calls it a branch, which must be a commit.
+    pub(super) branch: bool,
+}
+
+/// What `HEAD` becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// A branch; it may be unborn.
+    Branch(Vec<u8>),
+    /// The commit that this object is, or (a tag) points to.
+    Detached(ObjectId),
+}
+
+/// What the caller asked to have checked out.
+enum Chosen<'a> {
+    Branch { name: Vec<u8>, found: &'a RemoteRef },
+    Tag(&'a RemoteRef),
+    Commit(ObjectId),
+    Unborn(Vec<u8>),
+}
+
+/// Decides.
+pub(super) fn plan(refs: &RemoteRefs, options: &Options) -> Outcome<Plan> {
+    let mut warnings = Vec::new();
+    let chosen = choose(refs, options, &mut warnings)?;
+    if options.mirror {
+        return Ok(mirror(refs, chosen, warnings));
+    }
+    let single = options.single_branch();
+    let tracking = [b"refs/remotes/".as_slice(), options.remote_name.as_bytes(), b"/"].concat();
+    let track = |name: &[u8]| [tracking.as_slice(), name.strip_prefix(HEADS).unwrap_or(name)].concat();
+    let mut plan = Plan {
+        wants: Vec::new(),
+        refs: Vec::new(),
+        head: Head::Branch(Vec::new()),
+        remote_head: None,
+        refspec: Vec::new(),
+        warnings,
+    };
+
+    for found in refs.iter().filter(|found| found.name.as_bytes().starts_with(HEADS)) {
+        let wanted = match &chosen {
+            Chosen::Branch { name, .. } if single => found.name.as_bytes() == name.as_slice(),
+            _ => !single,
+        };
+        if wanted {
+            plan.write(track(found.name.as_bytes()), found.oid, true);
+        }
+    }
+    for found in refs.iter().filter(|found| found.name.as_bytes().starts_with(TAGS)) {
+        let name = found.name.as_bytes().to_vec();
+        let asked_for = matches!(&chosen, Chosen::Tag(tag) if tag.name == found.name);
+        match options.tags {
+            _ if asked_for => plan.write(name, found.oid, false),
+            TagMode::None => {}
+            TagMode::Follow if single => plan.follow(name, found.oid),
+            TagMode::Follow | TagMode::All => plan.write(name, found.oid, false),
+        }
+    }
+    plan.refspec = match &chosen {
+        Chosen::Branch { name, .. } if single => [b"+", name.as_slice(), b":", &track(name)].concat(),
+        Chosen::Tag(tag) if single => [b"+", tag.name.as_bytes(), b":", tag.name.as_bytes()].concat(),
+        _ => [b"+refs/heads/*:", tracking.as_slice(), b"*"].concat(),
+    };
+    match &chosen {
+        Chosen::Branch { name, found } => {
+            plan.write(name.clone(), found.oid, true);
+            plan.head = Head::Branch(name.clone());
+        }
+        Chosen::Tag(tag) => plan.head = Head::Detached(tag.oid),
+        Chosen::Commit(oid) => {
+            plan.want(*oid);
+            plan.head = Head::Detached(*oid);
+        }
+        Chosen::Unborn(name) => plan.head = Head::Branch(name.clone()),
+    }
+    if let RemoteHead::Branch { name, .. } = refs.head(options.default_branch.as_bytes()) {
+        let tracked = track(name.as_bytes());
+        if plan.refs.iter().any(|planned| planned.name == tracked) {
+            plan.remote_head = Some((track(b"refs/heads/HEAD"), tracked));
+        }
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn want(&mut self, oid: ObjectId) {
+        self.wants.push(oid);
+    }
+
+    fn write(&mut self, name: Vec<u8>, oid: ObjectId, branch: bool) {
+        self.want(oid);
+        self.refs.push(PlannedRef {
+            name,
+            oid,
+            if_present: false,
+            branch,
+        });
+    }
+
+    fn follow(&mut self, name: Vec<u8>, oid: ObjectId) {
+        self.refs.push(PlannedRef {
+            name,
+            oid,
+            if_present: true,
+            branch: false,
+        });
+    }
+
+    /// Each want once (gitprotocol-http(5), "Smart Clients").
+    pub(super) fn unique_wants(&self) -> Vec<ObjectId> {
+        let mut wants = self.wants.clone();
+        wants.sort_unstable();
+        wants.dedup();
+        wants
+    }
+}
+
+fn choose<'a>(refs: &'a RemoteRefs, options: &Options, warnings: &mut Vec<String>) -> Outcome<Chosen<'a>> {
+    if let Some(wanted) = &options.reference {
+        return find(refs, wanted, &options.remote_name);
+    }
+    let default = [HEADS, options.default_branch.as_bytes()].concat();
+    Ok(match refs.head(options.default_branch.as_bytes()) {
+        RemoteHead::Branch { name, .. } if name.as_bytes().starts_with(HEADS) => match refs.get(name.as_bytes()) {
+            Some(found) => Chosen::Branch {
+                name: name.as_bytes().to_vec(),
+                found,
+            },
+            None => Chosen::Unborn(name.as_bytes().to_vec()),
+        },
+        // A HEAD that stands for something that is no branch cannot become a local branch.
+        RemoteHead::Branch { oid, .. } | RemoteHead::Detached(oid) => Chosen::Commit(oid),
+        RemoteHead::Unborn(name) => {
+            warnings.push(if refs.is_empty() {
+                "the remote repository is empty".to_owned()
+            } else {
+                "the remote's HEAD refers to a branch that does not exist".to_owned()
+            });
+            let name = name.as_bytes();
+            Chosen::Unborn(if name.starts_with(HEADS) {
+                name.to_vec()
+            } else {
+                default
+            })
+        }
+        RemoteHead::Unknown => {
+            warnings.push(if refs.is_empty() {
+                "the remote repository is empty".to_owned()
+            } else {
+                "the remote's HEAD refers to a branch that does not exist".to_owned()
+            });
+            Chosen::Unborn(default)
+        }
+    })
+}
+
+/// A branch, a tag, or the id of a commit (`find_remote_branch`, and `--revision`).
+fn find<'a>(refs: &'a RemoteRefs, wanted: &str, remote: &str) -> Outcome<Chosen<'a>> {
+    let bytes = wanted.as_bytes();
+    let full = |prefix: &[u8]| {
+        if bytes.starts_with(prefix) {
+            bytes.to_vec()
+        } else {
+            [prefix, bytes].concat()
+        }
+    };
+    if let Some(found) = refs.get(&full(HEADS)) {
+        return Ok(Chosen::Branch {
+            name: found.name.as_bytes().to_vec(),
+            found,
+        });
+    }
+    if let Some(found) = refs.get(&full(TAGS)) {
+        return Ok(Chosen::Tag(found));
+    }
+    if let Some(oid) = ObjectId::from_hex(bytes) {
+        return Ok(Chosen::Commit(oid));
+    }
+    let shown = fault::quoted(wanted.as_bytes());
+    let message = format!("the remote {remote} has no branch or tag {shown}");
+    Err(GitError::new(Code::RefNotFound, Stage::Discover, message)
+        .with("ref", Datum::Text(wanted.to_owned()))
+        .with_hint("lsRemote lists what there is")
+        .into())
+}
+
+/// Every ref under its own name.
+fn mirror(refs: &RemoteRefs, chosen: Chosen<'_>, warnings: Vec<String>) -> Plan {
+    let mut plan = Plan {
+        wants: Vec::new(),
+        refs: Vec::new(),
+        head: Head::Branch(Vec::new()),
+        remote_head: None,
+        refspec: b"+refs/*:refs/*".to_vec(),
+        warnings,
+    };
+    for found in refs.iter().filter(|found| found.name.as_bytes().starts_with(b"refs/")) {
+        let name = found.name.as_bytes().to_vec();
+        let branch = name.starts_with(HEADS);
+        plan.write(name, found.oid, branch);
+    }
+    plan.head = match chosen {
+        Chosen::Branch { name, .. } | Chosen::Unborn(name) => Head::Branch(name),
+        Chosen::Tag(tag) => Head::Detached(tag.oid),
+        Chosen::Commit(oid) => {
+            plan.want(oid);
+            Head::Detached(oid)
+        }
+    };
+    plan
+}

@@ -1,0 +1,19 @@
+//! What a user asks for, named after git's commands.
+
+pub mod cat;
+pub mod clone;
+pub mod export;
+pub(crate) mod fault;
+pub mod for_each_ref;
+pub mod log;
+pub mod ls_remote;
+pub mod ls_tree;
+pub(crate) mod object;
+pub(crate) mod path;
+pub(crate) mod receive;
+pub mod remote;
+pub mod repository;
+pub mod rev_parse;
+
+pub use crate::store::memory::MemoryStorage;
+pub use repository::{Repository, Summary, Usage, list, remove};

@@ -1,0 +1,152 @@
+//! A remote after discovery: its version, what it can do, its refs.
+
+use super::connection::{Answer, Connection};
+use super::options::{Options, Version};
+use super::request::Call;
+use super::watch::Trouble;
+use super::wire_fault;
+use crate::error::{Failure, Outcome, Stage};
+use crate::host::Host;
+use crate::protocol::ls_refs::{LsRefs, LsRefsReader};
+use crate::protocol::remote_refs::RemoteRefs;
+use crate::protocol::smart_http::{Discovery, DiscoveryReader, Service};
+use crate::protocol::url::RemoteUrl;
+use crate::task::Task;
+
+/// What we call ourselves, to servers that say what they are.
+pub(super) const AGENT: &str = concat!("gitside/", env!("CARGO_PKG_VERSION"));
+
+/// How often an answer that broke off is asked for again; what it would say is not changed by
+/// asking.
+const MOST_REPEATS: u32 = 1;
+
+/// A remote that answered discovery. It belongs to one operation.
+pub struct Session {
+    pub(super) connection: Connection,
+    pub(super) discovery: Discovery,
+}
+
+/// The way to a [`Session`].
+pub struct Remote;
+
+impl Remote {
+    /// Finds out what the remote at `url` offers. A login in `url` is used if the server asks for
+    /// one.
+    ///
+    /// Fails before any traffic with [`crate::error::Code::Unsupported`] for options that cannot
+    /// be honoured, and with [`crate::error::Code::MixedContent`].
+    pub async fn connect(
+        host: &Host,
+        task: &Task,
+        url: &RemoteUrl,
+        service: Service,
+        options: &Options,
+    ) -> Outcome<Session> {
+        let mut connection = Connection::new(host, task, url.clone(), service, options)?;
+        let wish = wished_version(&connection, service);
+        let mut repeats = 0;
+        loop {
+            let mut answer = connection.call(Call::Discover(wish), Stage::Discover).await?;
+            let mut reader = DiscoveryReader::new(service, answer.content_type.as_deref());
+            let url = connection.url().to_string();
+            let fault = |error| {
+                let at = |code, message: String| connection.error(code, Stage::Discover, message);
+                Failure::from(connection.redacted(wire_fault::discovery(&error, &url, &at)))
+            };
+            match feed(&mut answer, |bytes| reader.feed(bytes)).await {
+                Ok(Ok(())) => {
+                    let discovery = reader.finish().map_err(fault)?;
+                    return Ok(Session { connection, discovery });
+                }
+                Ok(Err(error)) => return Err(fault(error)),
+                Err(Trouble::Http(_)) if repeats < MOST_REPEATS => repeats += 1,
+                Err(trouble) => {
+                    return Err(connection.body_trouble(Stage::Discover, false, trouble, answer.body.received()));
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Where the repository is, without userinfo; after redirects.
+    pub fn url(&self) -> String {
+        self.connection.url().to_string()
+    }
+
+    /// What the server answered to discovery.
+    pub fn discovery(&self) -> &Discovery {
+        &self.discovery
+    }
+
+    /// The version that is spoken.
+    pub fn version(&self) -> Version {
+        match &self.discovery {
+            Discovery::V0(advertisement) if advertisement.is_version_1 => Version::V1,
+            Discovery::V0(_) => Version::V0,
+            Discovery::V2(_) => Version::V2,
+        }
+    }
+
+    /// The remote's refs that start with one of `prefixes`; all, if there is none. Servers may list more than was asked for; older versions told all of
+    /// them at discovery, so that nothing is sent.
+    pub async fn ls_refs(&mut self, prefixes: &[Vec<u8>]) -> Outcome<RemoteRefs> {
+        let capabilities = match &self.discovery {
+            Discovery::V0(advertisement) => return Ok(advertisement.refs.clone()),
+            Discovery::V2(capabilities) => capabilities,
+        };
+        let what = LsRefs {
+            prefixes: prefixes.to_vec(),
+        };
+        let url = self.url();
+        let connection = &mut self.connection;
+        let request = what
+            .request(capabilities, AGENT)
+            .map_err(|error| refs_fault(connection, &url, &error))?;
+        let mut repeats = 0;
+        loop {
+            let mut answer = connection.call(Call::Rpc(&request), Stage::Discover).await?;
+            let mut reader = LsRefsReader::new();
+            match feed(&mut answer, |bytes| reader.feed(bytes)).await {
+                Ok(Ok(())) => return reader.finish().map_err(|error| refs_fault(connection, &url, &error)),
+                Ok(Err(error)) => return Err(refs_fault(connection, &url, &error)),
+                Err(Trouble::Http(_)) if repeats < MOST_REPEATS => repeats += 1,
+                Err(trouble) => {
+                    return Err(connection.body_trouble(Stage::Discover, true, trouble, answer.body.received()));
+                }
+            }
+        }
+    }
+}
+
+/// Which version to ask for. Asking costs a CORS preflight that many servers refuse, so it is done
+/// where there is none, where the caller says so, and where version 2 is what makes the difference.
+fn wished_version(connection: &Connection, service: Service) -> Option<&'static str> {
+    let options = connection.options();
+    match (options.protocol_version, service) {
+        (Some(Version::V0), _) => None,
+        (Some(Version::V1), _) => Some("version=1"),
+        // There is no version 2 of pushing.
+        (_, Service::ReceivePack) => None,
+        (Some(Version::V2), _) => Some("version=2"),
+        (None, _) => (options.wants_v2 || !connection.crosses_directly()).then_some("version=2"),
+    }
+}
+
+fn refs_fault(connection: &Connection, url: &str, error: &crate::protocol::ls_refs::LsRefsError) -> Failure {
+    let at = |code, message: String| connection.error(code, Stage::Discover, message);
+    connection.redacted(wire_fault::ls_refs(error, url, &at)).into()
+}
+
+/// Reads a body to its end, or to the first error of its reader.
+async fn feed<E>(
+    answer: &mut Answer,
+    mut reader: impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<Result<(), E>, Trouble> {
+    while let Some(bytes) = answer.body.chunk().await? {
+        if let Err(error) = reader(bytes) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}

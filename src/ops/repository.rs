@@ -1,0 +1,115 @@
+//! A repository that is open: its database, its objects, its refs.
+
+use std::rc::Rc;
+
+use crate::error::{Outcome, Stage};
+use crate::host::{Backend, Host};
+use crate::ops::fault::At;
+use crate::store::catalog::{self, Catalog};
+use crate::store::meta::{Meta, Stats};
+use crate::store::odb::Odb;
+use crate::store::refs::Refs;
+
+/// An open repository. Cloning the handle is cheap; all handles share caches.
+#[derive(Clone)]
+pub struct Repository {
+    /// The outside world.
+    pub host: Host,
+    /// Its name in the catalogue.
+    pub name: String,
+    /// Its id there: another repository that gets the same name later has another one.
+    pub id: String,
+    /// Its database.
+    pub backend: Rc<dyn Backend>,
+    /// Its objects.
+    pub odb: Rc<Odb>,
+    /// Its refs.
+    pub refs: Refs,
+    /// Its small rows: shallow list, configuration, counts.
+    pub meta: Rc<Meta>,
+}
+
+/// What a repository takes of storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Counts and bytes of the repository itself.
+    pub stats: Stats,
+    /// Whether the platform has promised to keep the data of this origin.
+    pub persisted: bool,
+}
+
+impl Repository {
+    pub(super) async fn from_catalog(host: &Host, entry: catalog::Repository) -> Outcome<Self> {
+        let backend = entry.backend;
+        Ok(Repository {
+            host: host.clone(),
+            name: entry.name,
+            id: entry.id,
+            odb: Rc::new(Odb::open(backend.clone()).await.at(Stage::Read)?),
+            refs: Refs::new(backend.clone()),
+            meta: Rc::new(Meta::new(backend.clone())),
+            backend,
+        })
+    }
+
+    /// Opens a stored repository. `NotFound` if there is none of that name.
+    pub async fn open(host: &Host, name: &str) -> Outcome<Self> {
+        let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Read)?;
+        let entry = catalog.lookup(name).await.at(Stage::Read)?;
+        Self::from_catalog(host, entry).await
+    }
+
+    /// Counts and bytes.
+    pub async fn usage(&self) -> Outcome<Usage> {
+        let stats = self.meta.stats().await.at(Stage::Read)?;
+        let persisted = self.host.storage.usage().await.persisted;
+        Ok(Usage { stats, persisted })
+    }
+
+    /// Lets go of the database. Other handles of the same repository fail from then on.
+    pub fn close(&self) {
+        self.backend.close();
+    }
+}
+
+/// What [`list`] tells of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// Where it was cloned from, without a login.
+    pub url: Option<String>,
+    /// Counts and bytes.
+    pub stats: Stats,
+    /// Whether the platform has promised to keep the data of this origin.
+    pub persisted: bool,
+}
+
+/// Every stored repository, ordered bytewise by name. One whose database is damaged or was cleared
+/// is named without figures: [`Repository::open`] says what is wrong with it, [`remove`] removes it.
+pub async fn list(host: &Host) -> Outcome<Vec<Summary>> {
+    let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Read)?;
+    let persisted = host.storage.usage().await.persisted;
+    let mut summaries = Vec::new();
+    for name in catalog.list().await.at(Stage::Read)? {
+        let (mut url, mut stats) = (None, Stats::default());
+        if let Ok(entry) = catalog.lookup(&name).await {
+            let meta = Meta::new(entry.backend);
+            url = meta.url().await.unwrap_or_default();
+            stats = meta.stats().await.unwrap_or_default();
+        }
+        summaries.push(Summary {
+            name,
+            url,
+            stats,
+            persisted,
+        });
+    }
+    Ok(summaries)
+}
+
+/// Removes a stored repository and all its data. `NotFound` if there is none of that name.
+pub async fn remove(host: &Host, name: &str) -> Outcome<()> {
+    let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Request)?;
+    catalog.remove(name).await.at(Stage::Update)
+}
