@@ -1,0 +1,274 @@
+//! The calls of a repository.
+
+use std::rc::Rc;
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+
+use super::convert;
+use super::cursor::{Cursor, Source};
+use super::operation::Operation;
+use super::options::{log_options, tree_options};
+use super::value::{Record, bytes, number, shown};
+use crate::error::{Code, GitError, Outcome, Stage};
+use crate::host::Async;
+use crate::ops::cat::{self, Handle};
+use crate::ops::export::{self, IndexStream, Objects, Pack, PackStream};
+use crate::ops::fault;
+use crate::ops::log::Log;
+use crate::ops::ls_tree::LsTree;
+use crate::ops::{Repository, for_each_ref, rev_parse};
+use crate::task::Task;
+
+/// An open repository.
+#[wasm_bindgen]
+pub struct RepositoryHandle {
+    repository: Rc<Repository>,
+}
+
+impl RepositoryHandle {
+    pub(super) fn new(repository: Repository) -> Self {
+        RepositoryHandle {
+            repository: Rc::new(repository),
+        }
+    }
+
+    /// The handle's own share of the repository: it outlives the handle as long as the call runs.
+    fn share(&self) -> Rc<Repository> {
+        Rc::clone(&self.repository)
+    }
+}
+
+#[wasm_bindgen]
+impl RepositoryHandle {
+    /// Tells it from an earlier or later one of the same name.
+    #[wasm_bindgen(getter)]
+    pub fn id(&self) -> String {
+        self.repository.id.clone()
+    }
+
+    /// The refs whose name starts with `prefix`, as `Ref`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
+    pub fn refs(&self, operation: &Operation, prefix: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let listed = for_each_ref::list(&task, &repository, prefix.as_bytes()).await?;
+            Ok(Cursor::over(
+                listed.into_iter().filter_map(|listed| convert::listed_ref(&listed)),
+            ))
+        })
+    }
+
+    /// The oid a revision names.
+    #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
+    pub fn resolve(&self, operation: &Operation, rev: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let oid = rev_parse::resolve(&task, &repository, rev.as_bytes()).await?;
+            Ok(shown(&oid))
+        })
+    }
+
+    /// History, as `Commit`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
+    pub fn log(&self, operation: &Operation, rev: String, options: JsValue) -> Promise {
+        let repository = self.share();
+        let options = log_options(&options);
+        operation.run(|task| async move {
+            Ok(Cursor::new(
+                Log::open(&task, &repository, rev.as_bytes(), &options).await?,
+            ))
+        })
+    }
+
+    /// One commit, as `Commit`.
+    #[wasm_bindgen(js_name = readCommit)]
+    pub fn read_commit(&self, operation: &Operation, rev: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let commit = cat::read_commit(&task, &repository, rev.as_bytes()).await?;
+            Ok(convert::commit(&commit))
+        })
+    }
+
+    /// One annotated tag, as `Tag`.
+    #[wasm_bindgen(js_name = readTag)]
+    pub fn read_tag(&self, operation: &Operation, rev: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let tag = cat::read_tag(&task, &repository, rev.as_bytes()).await?;
+            Ok(convert::tag(&tag))
+        })
+    }
+
+    /// Entries of a tree, as `TreeEntry`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
+    pub fn tree(&self, operation: &Operation, rev: String, options: JsValue) -> Promise {
+        let repository = self.share();
+        let options = tree_options(&options);
+        operation.run(|task| async move {
+            Ok(Cursor::new(
+                LsTree::open(&task, &repository, rev.as_bytes(), &options).await?,
+            ))
+        })
+    }
+
+    /// The blob that a revision names, or that is under a path of it: `{ oid, type, size }`.
+    pub fn blob(&self, operation: &Operation, rev: String, path: Option<String>) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let path = path.as_deref().map(str::as_bytes);
+            let handle = cat::blob(&task, &repository, rev.as_bytes(), path).await?;
+            Ok(convert::handle(&handle))
+        })
+    }
+
+    /// What an object is: `{ oid, type, size }`.
+    pub fn info(&self, operation: &Operation, oid: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let handle = object(&task, &repository, &oid).await?;
+            Ok(convert::handle(&handle))
+        })
+    }
+
+    /// An object's bytes.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
+    pub fn read(&self, operation: &Operation, oid: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let handle = object(&task, &repository, &oid).await?;
+            Ok(bytes(&handle.bytes(&task).await?))
+        })
+    }
+
+    /// An object's bytes, piece by piece.
+    #[wasm_bindgen(js_name = blobBytes, unchecked_return_type = "Promise<Cursor>")]
+    pub fn blob_bytes(&self, operation: &Operation, oid: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let handle = object(&task, &repository, &oid).await?;
+            Ok(Cursor::new(handle.stream(&task).await?))
+        })
+    }
+
+    /// Every object: `{ oid, type, size }`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
+    pub fn objects(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        operation.run(|_| async move { Ok(Cursor::new(export::objects(&repository))) })
+    }
+
+    /// The commits whose parents were left with the remote.
+    #[wasm_bindgen(unchecked_return_type = "Promise<string[]>")]
+    pub fn shallow(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let oids = export::shallow(&task, &repository).await?;
+            Ok(oids.iter().map(shown).collect::<Array>())
+        })
+    }
+
+    /// The names of the packs.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
+    pub fn packs(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        operation.run(|_| async move {
+            let packs = export::packs(&repository);
+            Ok(Cursor::over(
+                packs.into_iter().map(|pack| JsValue::from_str(&pack.name())),
+            ))
+        })
+    }
+
+    /// A pack's bytes.
+    #[wasm_bindgen(js_name = packBytes, unchecked_return_type = "Promise<Cursor>")]
+    pub fn pack_bytes(&self, operation: &Operation, name: String) -> Promise {
+        let repository = self.share();
+        operation.run(|_| async move { Ok(Cursor::new(pack(&repository, &name)?.stream())) })
+    }
+
+    /// The bytes of a pack's index.
+    #[wasm_bindgen(js_name = indexBytes, unchecked_return_type = "Promise<Cursor>")]
+    pub fn index_bytes(&self, operation: &Operation, name: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move { Ok(Cursor::new(pack(&repository, &name)?.index(&task).await?)) })
+    }
+
+    /// `{ bytes, objects, packs, persisted }`.
+    pub fn usage(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let usage = task.race(repository.usage()).await??;
+            Ok(Record::new()
+                .set("bytes", number(usage.stats.bytes))
+                .set("objects", number(usage.stats.objects))
+                .set("packs", number(usage.stats.packs))
+                .set("persisted", usage.persisted))
+        })
+    }
+}
+
+async fn object(task: &Task, repository: &Repository, oid: &str) -> Outcome<Handle> {
+    let Ok(parsed) = oid.parse() else {
+        let message = format!("{} is no object id", fault::quoted(oid.as_bytes()));
+        return Err(GitError::new(Code::InvalidRef, Stage::Request, message)
+            .with_hint("object ids are 40 hex digits; resolve turns names into them")
+            .into());
+    };
+    cat::object(task, repository, &parsed).await
+}
+
+fn pack(repository: &Repository, name: &str) -> Outcome<Pack> {
+    let found = export::packs(repository).into_iter().find(|pack| pack.name() == name);
+    found.ok_or_else(|| {
+        GitError::new(
+            Code::NotFound,
+            Stage::Read,
+            format!("there is no pack {name:?} any more"),
+        )
+        .into()
+    })
+}
+
+/// A source whose operation answers with batches of something convertible.
+macro_rules! source {
+    ($operation:ty, |$this:ident, $task:ident, $count:ident| $batch:expr, $convert:expr) => {
+        impl Source for $operation {
+            fn next<'a>(&'a mut self, $task: &'a Task, $count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
+                Box::pin(async move {
+                    let $this = self;
+                    let batch = $batch.await?;
+                    Ok(batch.iter().map($convert).collect())
+                })
+            }
+        }
+    };
+}
+
+source!(Log, |log, task, count| log.next_batch(task, count), convert::commit);
+source!(
+    LsTree,
+    |listing, task, count| listing.next_batch(task, count),
+    convert::tree_entry
+);
+source!(
+    Objects,
+    |objects, task, count| objects.next_batch(task, count),
+    convert::stored
+);
+source!(
+    cat::Stream,
+    |stream, task, _count| stream.next_piece(task),
+    |piece: &Vec<u8>| bytes(piece)
+);
+source!(
+    PackStream,
+    |stream, task, _count| stream.next_piece(task),
+    |piece: &Vec<u8>| bytes(piece)
+);
+source!(
+    IndexStream,
+    |stream, task, _count| stream.next_piece(task),
+    |piece: &Vec<u8>| bytes(piece)
+);
