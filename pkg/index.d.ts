@@ -1,0 +1,348 @@
+// What gitside offers to JavaScript. Written by hand: this file is the contract.
+
+/** 40 lowercase hex digits (SHA-1). */
+export type Oid = string;
+
+/**
+ * What `git rev-parse` takes: "HEAD~2", "main", "v1.0^{tree}", "main:src/lib.rs", an abbreviated or
+ * full oid (gitrevisions(7)).
+ */
+export type Rev = string;
+
+export interface Abortable {
+  /**
+   * An abort rejects with `signal.reason`, that very value, and never with a GitError. Refs are as
+   * they were. A call that is already publishing its result is not stopped any more and ends as it
+   * ends. A signal that is aborted from the start rejects before anything is done.
+   */
+  signal?: AbortSignal;
+}
+
+export interface StoreOptions extends Abortable {
+  /**
+   * Where repositories live: `'indexeddb'` (default), one database each, shared by all tabs of an
+   * origin; or `'memory'`, in the engine, gone with it.
+   */
+  storage?: 'indexeddb' | 'memory';
+  /**
+   * `true` (default): a dedicated Worker of ours, one for the page, started when first needed.
+   * `false`: this context; long work then gives way every 8 ms.
+   * A function: a module Worker that you start and that imports `gitside/worker`. It is called when
+   * a Worker is first needed, and again after that one ended; the same function means the same Worker.
+   */
+  worker?: boolean | (() => Worker);
+  /** Where the wasm module is, if it is not `wasm/gitside_bg.wasm` beside this package. */
+  wasmUrl?: string | URL;
+}
+
+/**
+ * Clones a repository from a server, as `git clone --no-checkout` does: branches become
+ * `refs/remotes/origin/*`, one local branch is made, and HEAD.
+ *
+ * @param url of the repository, http or https. A login in it (`https://user:token@host/…`) is taken
+ *   out, tried once asked for, and stored nowhere.
+ * @param name of the repository here: any text, not empty and at most 1024 characters long. Rejects
+ *   with `AlreadyExists` if it is taken.
+ *
+ * Resolves when everything is stored, checked and connected, and survives a crash. If it rejects,
+ * nothing is left: the name is free.
+ */
+export function clone(url: string | URL, name: string, options?: CloneOptions): Promise<Repository>;
+
+/** Opens a stored repository. Rejects with `NotFound` if there is none of that name. */
+export function open(name: string, options?: StoreOptions): Promise<Repository>;
+
+/** The stored repositories, ordered by name. */
+export function list(options?: StoreOptions): AsyncIterable<RepositoryInfo>;
+
+/** Removes a stored repository and all its data. Rejects with `NotFound` if there is none of that name. */
+export function remove(name: string, options?: StoreOptions): Promise<void>;
+
+/** What a server has, as `git ls-remote --symref` (git-ls-remote(1)). Nothing is stored. */
+export function lsRemote(url: string | URL, options?: LsRemoteOptions): Promise<RemoteRefs>;
+
+/**
+ * Asks the browser not to evict the data of this origin (`navigator.storage.persist()`). True if it
+ * promises. Call it from a page, not from a worker.
+ */
+export function persist(): Promise<boolean>;
+
+export interface RepositoryInfo {
+  name: string;
+  /** Where it was cloned from, without a login. */
+  url?: string;
+  /** Bytes of packs and objects. */
+  bytes: number;
+  /** Objects stored. */
+  objects: number;
+  /** When the remote was last asked. */
+  lastFetched?: Date;
+  /** Whether the browser promised not to evict the data of this origin. */
+  persisted: boolean;
+}
+
+export interface RemoteOptions extends Abortable {
+  /**
+   * Asked when the server wants a login: at most three times, `attempt` counts from 1. `undefined`
+   * gives up, and the call rejects with `AuthRequired` or `AuthRejected`. Called on this thread. If
+   * it throws, the call rejects with what it threw.
+   */
+  credentials?: (challenge: CredentialChallenge) => Credentials | undefined | Promise<Credentials | undefined>;
+  /**
+   * Told that a login was accepted or refused, so that it can be kept or forgotten (`git credential
+   * approve` and `reject`). `url` has no login.
+   */
+  onCredentials?: (outcome: 'approved' | 'rejected', credentials: Credentials, url: string) => void;
+  /**
+   * The way around a server that does not allow this page (CORS): a prefix
+   * (`https://proxy.example/` gives `https://proxy.example/host/path`; one that ends in `?` gets the
+   * whole URL), a template with `{url}`, `{url:encode}`, `{host}` or `{path}`, or a function, which
+   * is called on this thread. Logins and `headers` pass a proxy only with `credentials: true`.
+   */
+  corsProxy?: string | ProxyFunction | { url: string | ProxyFunction; credentials?: boolean };
+  /** Sent with every request to the remote. They count as secrets, like a login. */
+  headers?: HeadersInit;
+  /** Default: chosen so that CORS is not in the way (gitprotocol-v2(5)). */
+  protocolVersion?: 0 | 1 | 2;
+  /** At most 20 times a second; the last report of a phase always comes. */
+  onProgress?: (progress: Progress) => void;
+  /** Lines the server sent for people (side-band 2), control characters made visible. */
+  onMessage?: (text: string) => void;
+  /** What you may want to know that is no error: a ref that was skipped, an empty repository. */
+  onWarning?: (text: string) => void;
+}
+
+export type ProxyFunction = (url: URL) => string | URL | Promise<string | URL>;
+
+export interface CredentialChallenge {
+  /** The repository, without a login. Its origin is the one that will get it. */
+  url: string;
+  /** The server's name for what is protected, where it can be read. */
+  realm?: string;
+  /** The schemes offered, as the server spells them; empty where the browser hides them. */
+  schemes: string[];
+  /** The user name in the URL, if there is one. */
+  username?: string;
+  /** 1 for the first question. */
+  attempt: number;
+}
+
+/** A name and password (Basic), a token (Bearer), or the whole value of the Authorization header. */
+export type Credentials = { username: string; password: string } | { bearer: string } | { authorization: string };
+
+/** Counts are objects, `bytes` are bytes, `total` is absent while unknown. */
+export type Progress =
+  | { phase: 'counting' | 'compressing'; loaded: number; total?: number; bytes?: number }
+  | { phase: 'receiving'; loaded: number; total?: number; bytes: number }
+  | { phase: 'resolving' | 'checking' | 'writing'; loaded: number; total?: number; bytes?: number };
+
+export interface CloneOptions extends StoreOptions, RemoteOptions {
+  /** So many commits from each tip, a whole number from 1 (`git clone --depth`). */
+  depth?: number;
+  /** Only commits after that date (`--shallow-since`). */
+  since?: Date;
+  /** Not what is reachable from these branches or tags of the remote (`--shallow-exclude`). */
+  exclude?: string[];
+  /** The branch or tag that HEAD gets (`--branch`), or a commit's full oid. Rejects with `RefNotFound`. */
+  ref?: string;
+  /** Only that branch. Default: true with `depth`, `since` or `exclude`, as git does. */
+  singleBranch?: boolean;
+  /** `'follow'` (default): tags of what comes along; `'all'`; `'none'`. */
+  tags?: 'follow' | 'all' | 'none';
+  /** `git clone --origin`. Default: `'origin'`. */
+  remoteName?: string;
+  /** Every ref under its own name (`git clone --mirror`). */
+  mirror?: boolean;
+}
+
+export interface LsRemoteOptions extends RemoteOptions, Omit<StoreOptions, 'storage'> {
+  /** Only refs whose name starts with one of these; servers may send more, which is left out. */
+  prefixes?: string[];
+}
+
+/** `timestamp`: seconds since 1970; 0 for a date that no number holds exactly. `tz`: as stored, e.g. "+0200" or "-0000". */
+export interface Signature {
+  name: string;
+  email: string;
+  timestamp: number;
+  tz: string;
+}
+
+export interface Commit {
+  oid: Oid;
+  tree: Oid;
+  parents: Oid[];
+  author: Signature;
+  committer: Signature;
+  message: string;
+  /** The character encoding the commit names; texts were decoded from it where the browser knows it. */
+  encoding?: string;
+  /** The signature over the commit, armored. */
+  gpgsig?: string;
+}
+
+export interface TreeEntry {
+  /** Six octal digits: "100644", "100755", "120000", "160000" or "040000". */
+  mode: string;
+  /** `'commit'` is a submodule; its object is not in this repository. */
+  type: 'blob' | 'tree' | 'commit';
+  oid: Oid;
+  /** From the root of the tree that was asked for. Bytes that are not UTF-8 became U+FFFD. */
+  path: string;
+  /** Only where the path is not UTF-8. */
+  pathBytes?: Uint8Array;
+}
+
+export interface Tag {
+  oid: Oid;
+  /** What it names. */
+  object: Oid;
+  type: 'commit' | 'tree' | 'blob' | 'tag';
+  name: string;
+  tagger?: Signature;
+  message: string;
+  /** The signature that follows the message, armored. */
+  gpgsig?: string;
+}
+
+export interface Ref {
+  /** The full name: "refs/heads/main", "HEAD". */
+  name: string;
+  oid: Oid;
+  /** The ref this one stands for, e.g. "refs/heads/main" for HEAD. */
+  symbolic?: string;
+  /** For an annotated tag, the object it leads to, where known. */
+  peeled?: Oid;
+}
+
+export interface RemoteRefs {
+  refs: Ref[];
+  /** Absent where the server does not say. `unborn`: the branch has no commit yet. */
+  head?: { oid?: Oid; symbolic?: string; unborn?: boolean };
+  /** As the server sent them. */
+  capabilities: string[];
+}
+
+/** Shaped like a web Blob, but lazy: nothing is read until asked for. Every read is verified. */
+export interface BlobHandle {
+  readonly oid: Oid;
+  /** Bytes. */
+  readonly size: number;
+  /** Rejects with `Corrupt` if what is stored does not hash to the oid. */
+  bytes(options?: Abortable): Promise<Uint8Array>;
+  /** As UTF-8, like `Blob.text()`: what is not UTF-8 becomes U+FFFD, and a byte order mark is dropped. */
+  text(options?: Abortable): Promise<string>;
+  /** Read as it is pulled. Fails before its last chunk if the content does not hash to the oid. */
+  stream(options?: Abortable): ReadableStream<Uint8Array>;
+}
+
+/** An open repository. Made by `clone` and `open`. */
+export class Repository implements AsyncDisposable {
+  private constructor();
+  readonly name: string;
+
+  /**
+   * The refs whose full name starts with `prefix`, ordered bytewise, HEAD first. A symbolic ref that
+   * leads nowhere (an unborn branch) is left out.
+   */
+  refs(options?: Abortable & { prefix?: string }): AsyncIterable<Ref>;
+  /** Rejects with `RefNotFound`, `Ambiguous`, `InvalidRef`, `NotFound` (a path) or `MissingObject`. */
+  resolve(rev: Rev, options?: Abortable): Promise<Oid>;
+  /** The commits reachable from `rev`, as `git log` (git-log(1)). Ends at shallow boundaries. */
+  log(rev: Rev, options?: Abortable & LogOptions): AsyncIterable<Commit>;
+  /** The commit that `rev` leads to. */
+  readCommit(rev: Rev, options?: Abortable): Promise<Commit>;
+  /** The annotated tag that `rev` names. */
+  readTag(rev: Rev, options?: Abortable): Promise<Tag>;
+  /** Any object. `bytes()` is verified. Rejects with `MissingObject`. */
+  object(oid: Oid, options?: Abortable): Promise<ObjectHandle>;
+  /** Every stored object, ordered by oid. */
+  objects(options?: Abortable): AsyncIterable<{ oid: Oid; type: 'commit' | 'tree' | 'blob' | 'tag'; size: number }>;
+  /** The commits whose parents were left with the remote (git's `shallow` file). */
+  shallow(options?: Abortable): Promise<Oid[]>;
+  /** The stored packs as pack files with their index (gitformat-pack(5)), for export. `name` is `pack-<hex>`. */
+  packs(options?: Abortable): AsyncIterable<StoredPack>;
+  /** The entries of the tree at `path`, as `git ls-tree`; with `recursive` all files below it, as `git ls-tree -r`. */
+  tree(rev: Rev, options?: Abortable & { path?: string; recursive?: boolean }): AsyncIterable<TreeEntry>;
+  /** The file at `path` of the tree that `rev` leads to; without `path`, the blob that `rev` names. */
+  blob(rev: Rev, path?: string, options?: Abortable): Promise<BlobHandle>;
+  usage(options?: Abortable): Promise<RepositoryUsage>;
+  /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface LogOptions {
+  /** Only commits that changed this file or directory, as `git log -- path` with its history simplification. */
+  path?: string;
+  /** `'date'` (default): newest first, a child before its parents where dates agree; `'topo'`: `git log --topo-order`. */
+  order?: 'date' | 'topo';
+  /** Of a merge, only its first parent. */
+  firstParent?: boolean;
+  /** So many at most. */
+  limit?: number;
+  /** Only commits after that date. */
+  since?: Date;
+}
+
+export interface ObjectHandle {
+  readonly type: 'commit' | 'tree' | 'blob' | 'tag';
+  /** Bytes of the content. */
+  readonly size: number;
+  /** The content, without Git's header; it hashes to the oid. */
+  bytes(): Promise<Uint8Array>;
+}
+
+export interface StoredPack {
+  name: string;
+  pack: ReadableStream<Uint8Array>;
+  index: ReadableStream<Uint8Array>;
+}
+
+export interface RepositoryUsage {
+  /** Bytes of packs and objects. */
+  bytes: number;
+  objects: number;
+  packs: number;
+  /** Whether the browser promised not to evict the data of this origin. */
+  persisted: boolean;
+}
+
+/** Why a call failed. A wrong type of argument is a TypeError instead. */
+export class GitError extends Error {
+  private constructor();
+  /** What, and whose fault. Stable. */
+  readonly code: GitErrorCode;
+  /** When: `request`, `discover`, `negotiate`, `receive`, `unpack`, `update` or `read`. */
+  readonly phase: string;
+  /** The URL concerned, without a login. */
+  readonly url?: string;
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+  /** The server's own words, control characters made visible. */
+  readonly remoteText?: string;
+  /** What to try. */
+  readonly hint?: string;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean;
+  /** Details by name. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Whose fault: request, network, server, stored data, storage, us. Added to, never renamed. */
+export type GitErrorCode =
+  // the request
+  | 'InvalidUrl' | 'UnsupportedTransport' | 'NotFound' | 'RefNotFound' | 'Ambiguous' | 'InvalidRef' | 'Unsupported' | 'AlreadyExists'
+  // the network, the browser
+  | 'NetworkOpaque' | 'MixedContent' | 'CorsPreflight' | 'ConnectionReset' | 'Stalled' | 'RedirectBlocked' | 'PostBecameGet' | 'ProxyAuth'
+  // the server
+  | 'AuthRequired' | 'AuthRejected' | 'AuthSchemeUnsupported' | 'Forbidden' | 'RemoteNotFound' | 'RedirectNotGit' | 'NotGitHtml'
+  | 'ContentType' | 'DumbServer' | 'EmptyResponse' | 'TooLarge' | 'RateLimited' | 'Unavailable' | 'HttpStatus' | 'Protocol'
+  | 'CapabilityMissing' | 'ObjectFormat' | 'RemoteError' | 'StaleRefs' | 'PackInvalid' | 'PackCollision' | 'NotConnected' | 'LimitExceeded'
+  // what is stored, and where
+  | 'MissingObject' | 'PromisedMissing' | 'Corrupt' | 'RefConflict' | 'Busy'
+  | 'Quota' | 'StorageGone' | 'StorageCorrupt' | 'StorageUnavailable' | 'NewerSchema'
+  // pushing
+  | 'PushUnpackFailed' | 'PushStatusMissing' | 'PushRejectedLocal' | 'PushRejectedRemote' | 'PushOutcomeUnknown'
+  // us
+  | 'Internal';

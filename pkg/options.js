@@ -1,0 +1,223 @@
+// The caller's options, checked and made plain: values that can be sent to a worker, and functions
+// that stay here.
+
+/** @typedef {import('./index.d.ts').RemoteOptions} RemoteOptions */
+/** @typedef {import('./index.d.ts').CloneOptions} CloneOptions */
+/** @typedef {import('./index.d.ts').Progress} Progress */
+/** @typedef {import('./index.d.ts').Credentials} Credentials */
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function text(name, value) {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`);
+  return value;
+}
+
+/** The longest name of a repository, in UTF-16 code units. */
+const LONGEST_NAME = 1024;
+
+/**
+ * The name of a repository. Text with half of a surrogate pair cannot be stored: two such names
+ * would be one.
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function repositoryName(value) {
+  const name = text('name', value);
+  if (name === '') throw new TypeError('name must not be empty');
+  if (name.length > LONGEST_NAME) throw new TypeError(`name must not be longer than ${LONGEST_NAME}`);
+  if (/\p{Surrogate}/u.test(name)) throw new TypeError('name must be well-formed text');
+  return name;
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+export function optionalText(options, name) {
+  return options[name] === undefined ? undefined : text(name, options[name]);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @param {readonly string[]} words
+ * @returns {string | undefined}
+ */
+export function oneOf(options, name, words) {
+  const value = options[name];
+  if (value === undefined || words.includes(value)) return value;
+  throw new TypeError(`${name} must be one of ${words.join(', ')}`);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {boolean | undefined}
+ */
+export function flag(options, name) {
+  const value = options[name];
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new TypeError(`${name} must be true or false`);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @param {number} least
+ * @returns {number | undefined}
+ */
+export function whole(options, name, least) {
+  const value = options[name];
+  // The largest is git's own infinite depth.
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= 0x7fffffff)) return value;
+  throw new TypeError(`${name} must be a whole number from ${least} to 2147483647`);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {number | undefined} seconds since 1970
+ */
+export function date(options, name) {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  const seconds = value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
+  if (!Number.isSafeInteger(seconds)) throw new TypeError(`${name} must be a valid Date`);
+  return seconds;
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {string[] | undefined}
+ */
+export function texts(options, name) {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of strings`);
+  return value.map((item) => text(`each of ${name}`, item));
+}
+
+/**
+ * @template {Function} F
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {F | undefined}
+ */
+function listener(options, name) {
+  const value = options[name];
+  if (value === undefined || typeof value === 'function') return value;
+  throw new TypeError(`${name} must be a function`);
+}
+
+/**
+ * @param {{ signal?: AbortSignal }} options
+ * @returns {AbortSignal | undefined}
+ */
+export function signalOf({ signal }) {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new TypeError('signal must be an AbortSignal');
+}
+
+/** @param {import('./index.d.ts').StoreOptions} options */
+export function storageOf(options) {
+  return oneOf(options, 'storage', ['indexeddb', 'memory']) ?? 'indexeddb';
+}
+
+/**
+ * What is common to all that talk to a remote.
+ * @param {RemoteOptions} options
+ */
+export function remoteOptions(options) {
+  const proxy = proxyOf(options.corsProxy);
+  const credentials = listener(options, 'credentials');
+  const onCredentials = listener(options, 'onCredentials');
+  const onProgress = listener(options, 'onProgress');
+  const onMessage = listener(options, 'onMessage');
+  const onWarning = listener(options, 'onWarning');
+  const { protocolVersion } = options;
+  if (![undefined, 0, 1, 2].includes(protocolVersion)) throw new TypeError('protocolVersion must be 0, 1 or 2');
+  const plain = {
+    headers: options.headers === undefined ? [] : [...new Headers(options.headers)],
+    protocolVersion,
+    corsProxy: proxy?.plain,
+  };
+  /** @type {import('./rpc.js').Callbacks} */
+  const callbacks = {
+    events: {
+      progress: onProgress && ((phase, loaded, total, bytes) => onProgress(progress(phase, loaded, total, bytes))),
+      message: onMessage && ((text) => onMessage(text)),
+      warning: onWarning && ((text) => onWarning(text)),
+      credentialsOutcome: onCredentials && ((outcome, login, url) => onCredentials(outcome, login, url)),
+    },
+    asks: {
+      credentials: credentials && (async (challenge) => loginOf(await credentials(challenge))),
+      corsProxy: proxy?.rewrite && (async (url) => String(await proxy.rewrite?.(new URL(url)))),
+    },
+  };
+  return { plain, callbacks, signal: signalOf(options) };
+}
+
+/** @param {CloneOptions} options */
+export function cloneOptions(options) {
+  const remote = remoteOptions(options);
+  const plain = {
+    ...remote.plain,
+    depth: whole(options, 'depth', 1),
+    since: date(options, 'since'),
+    exclude: texts(options, 'exclude'),
+    ref: optionalText(options, 'ref'),
+    singleBranch: flag(options, 'singleBranch'),
+    tags: oneOf(options, 'tags', ['follow', 'all', 'none']),
+    remoteName: optionalText(options, 'remoteName'),
+    mirror: flag(options, 'mirror'),
+  };
+  return { ...remote, plain };
+}
+
+/**
+ * @param {RemoteOptions['corsProxy']} proxy
+ * @returns {{ plain: { url?: string, credentials: boolean }, rewrite?: (url: URL) => unknown } | undefined}
+ */
+function proxyOf(proxy) {
+  if (proxy === undefined) return undefined;
+  const whole = typeof proxy === 'object' && proxy !== null ? proxy : { url: proxy, credentials: false };
+  const { url, credentials } = whole;
+  const plain = { credentials: credentials === true };
+  if (typeof url === 'string') return { plain: { ...plain, url } };
+  if (typeof url === 'function') return { plain, rewrite: url };
+  throw new TypeError('corsProxy must be a string, a function, or an object with one of them as its url');
+}
+
+/**
+ * A login as data, whatever object the caller's store keeps it in.
+ * @param {any} login
+ * @returns {Credentials | undefined}
+ */
+function loginOf(login) {
+  if (login === undefined || login === null) return undefined;
+  const { username, password, bearer, authorization } = login;
+  if (typeof username === 'string' && typeof password === 'string') return { username, password };
+  if (typeof bearer === 'string') return { bearer };
+  if (typeof authorization === 'string') return { authorization };
+  throw new TypeError('credentials must answer { username, password }, { bearer }, { authorization } or undefined');
+}
+
+/**
+ * @param {string} phase
+ * @param {number} loaded
+ * @param {number | undefined} total
+ * @param {number | undefined} bytes
+ */
+function progress(phase, loaded, total, bytes) {
+  /** @type {Record<string, unknown>} */
+  const progress = { phase, loaded };
+  if (total !== undefined) progress.total = total;
+  if (bytes !== undefined) progress.bytes = bytes;
+  return /** @type {Progress} */ (/** @type {unknown} */ (progress));
+}
