@@ -1,0 +1,145 @@
+// How the package is used, as TypeScript sees it. Only compiled, never run: a line here that stops
+// compiling, or a "@ts-expect-error" that starts to, is a change of the contract.
+
+import { clone, GitError, list, lsRemote, open, persist, remove } from 'gitside';
+import type {
+  BlobHandle,
+  CloneOptions,
+  Commit,
+  Credentials,
+  GitErrorCode,
+  Oid,
+  Progress,
+  Ref,
+  RemoteRefs,
+  Repository,
+  RepositoryInfo,
+  Signature,
+  StoredPack,
+  Tag,
+  TreeEntry,
+} from 'gitside';
+
+/** Compiles only where both types are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+export async function cloning(signal: AbortSignal): Promise<Repository> {
+  const options: CloneOptions = {
+    depth: 1,
+    since: new Date(0),
+    exclude: ['refs/heads/old'],
+    ref: 'main',
+    singleBranch: true,
+    tags: 'follow',
+    remoteName: 'origin',
+    mirror: false,
+    storage: 'indexeddb',
+    worker: true,
+    wasmUrl: new URL('https://cdn.example/gitside_bg.wasm'),
+    headers: { 'x-trace': '1' },
+    protocolVersion: 2,
+    signal,
+    credentials: ({ url, attempt, schemes, realm, username }) => {
+      same<typeof url, string>(true);
+      same<typeof schemes, string[]>(true);
+      same<typeof realm, string | undefined>(true);
+      return attempt > 1 ? undefined : { username: username ?? 'me', password: 'secret' };
+    },
+    onCredentials: (outcome, credentials, url) => {
+      same<typeof outcome, 'approved' | 'rejected'>(true);
+      same<typeof credentials, Credentials>(true);
+      same<typeof url, string>(true);
+    },
+    corsProxy: 'https://proxy.example/',
+    onProgress: progress,
+    onMessage: (text) => void text.trim(),
+  };
+  await clone(new URL('https://example.org/a.git'), 'a', { corsProxy: (url) => `https://proxy.example/${url.host}` });
+  await clone('https://example.org/a.git', 'a', { corsProxy: { url: 'https://proxy.example/', credentials: true } });
+  await clone('https://example.org/a.git', 'a', { credentials: async () => ({ bearer: 'token' }) });
+  await clone('https://example.org/a.git', 'a', { worker: () => new Worker('worker.js', { type: 'module' }) });
+  // @ts-expect-error a depth is a number
+  await clone('https://example.org/a.git', 'a', { depth: '1' });
+  // @ts-expect-error a login is complete
+  await clone('https://example.org/a.git', 'a', { credentials: () => ({ username: 'me' }) });
+  // @ts-expect-error a name is required
+  await clone('https://example.org/a.git');
+  // @ts-expect-error not a kind of storage
+  await clone('https://example.org/a.git', 'a', { storage: 'disk' });
+  return clone('https://example.org/a.git', 'a', options);
+}
+
+function progress(p: Progress): void {
+  switch (p.phase) {
+    case 'receiving':
+      same<typeof p.bytes, number>(true);
+      break;
+    case 'counting':
+    case 'compressing':
+    case 'resolving':
+    case 'checking':
+    case 'writing':
+      same<typeof p.loaded, number>(true);
+      same<typeof p.total, number | undefined>(true);
+      break;
+  }
+}
+
+export async function managing(): Promise<void> {
+  for await (const info of list()) {
+    same<typeof info, RepositoryInfo>(true);
+    same<typeof info.lastFetched, Date | undefined>(true);
+  }
+  const persisted = await persist();
+  same<typeof persisted, boolean>(true);
+  const nothing = await remove('a', { storage: 'indexeddb' });
+  same<typeof nothing, void>(true);
+  const remote = await lsRemote('https://example.org/a.git', { prefixes: ['refs/heads/'] });
+  same<typeof remote, RemoteRefs>(true);
+  same<typeof remote.head, { oid?: Oid; symbolic?: string; unborn?: boolean } | undefined>(true);
+}
+
+export async function reading(signal: AbortSignal): Promise<void> {
+  const repo = await open('a');
+  for await (const ref of repo.refs({ prefix: 'refs/heads/', signal })) same<typeof ref, Ref>(true);
+  for await (const commit of repo.log('HEAD', { path: 'src', limit: 20, order: 'topo', firstParent: true, since: new Date() })) {
+    same<typeof commit, Commit>(true);
+    same<typeof commit.author, Signature>(true);
+  }
+  for await (const entry of repo.tree('HEAD', { path: 'src', recursive: true })) {
+    same<typeof entry, TreeEntry>(true);
+    same<typeof entry.type, 'blob' | 'tree' | 'commit'>(true);
+    same<typeof entry.pathBytes, Uint8Array | undefined>(true);
+  }
+  const blob: BlobHandle = await repo.blob('HEAD', 'README.md', { signal });
+  same<Awaited<ReturnType<typeof blob.text>>, string>(true);
+  new Response(blob.stream());
+  const tag: Tag = await repo.readTag('v1');
+  const commit: Commit = await repo.readCommit('HEAD~2');
+  const oid: Oid = await repo.resolve('main:src/lib.rs');
+  const object = await repo.object(oid);
+  same<typeof object.type, 'commit' | 'tree' | 'blob' | 'tag'>(true);
+  same<Awaited<ReturnType<typeof object.bytes>>, Uint8Array>(true);
+  for await (const { oid, type, size } of repo.objects()) void [oid, type, size];
+  for await (const pack of repo.packs()) same<typeof pack, StoredPack>(true);
+  const shallow: Oid[] = await repo.shallow();
+  const { bytes, objects, packs, persisted } = await repo.usage();
+  void [tag, commit, shallow, bytes, objects, packs, persisted];
+  await repo.close();
+  await repo[Symbol.asyncDispose]();
+  // @ts-expect-error the name is the repository's own
+  repo.name = 'b';
+}
+
+export function failing(error: unknown): string {
+  if (!(error instanceof GitError)) throw error;
+  same<typeof error.code, GitErrorCode>(true);
+  same<typeof error.status, number | undefined>(true);
+  same<typeof error.retryable, boolean>(true);
+  // @ts-expect-error there is no such code
+  if (error.code === 'SomethingElse') return '';
+  // @ts-expect-error codes do not change
+  error.code = 'Internal';
+  return [error.code, error.phase, error.url, error.hint, error.remoteText].join(' ');
+}
