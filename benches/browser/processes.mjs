@@ -1,0 +1,55 @@
+// The memory of a process and all its descendants, as the kernel accounts it. Linux only.
+
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** @param {string} file */
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // The process ended.
+  }
+}
+
+/** The process and everything it started. @param {number} root */
+export function family(root) {
+  /** @type {Map<number, number[]>} */
+  const children = new Map();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    // The program's name is in parentheses and may hold anything.
+    const fields = read(`/proc/${name}/stat`).replace(/^.*\) /s, '').split(' ');
+    const parent = Number(fields[1]);
+    if (parent) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const found = [root];
+  for (const process of found) found.push(...(children.get(process) ?? []));
+  return found;
+}
+
+/** Proportional set size over all of them, in bytes. @param {number} root */
+export function memoryOf(root) {
+  let sum = 0;
+  for (const process of family(root)) {
+    const match = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${process}/smaps_rollup`));
+    sum += match ? Number(match[1]) * 1024 : 0;
+  }
+  return sum;
+}
+
+/** Watches every `ms` milliseconds until `stop()`, which answers the most that was seen. @param {number} root @param {number} ms */
+export function watch(root, ms) {
+  let [most, samples] = [0, 0];
+  const look = () => {
+    most = Math.max(most, memoryOf(root));
+    samples += 1;
+  };
+  const timer = setInterval(look, ms);
+  return {
+    stop() {
+      clearInterval(timer);
+      look();
+      return { most, samples };
+    },
+  };
+}
