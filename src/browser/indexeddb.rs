@@ -49,7 +49,7 @@ pub(super) async fn open(name: &str) -> Result<Rc<dyn Backend>, StorageError> {
             Err(error) if name_of(&error) == "UnknownError" => {
                 attempt += 1;
                 if attempt >= OPEN_ATTEMPTS {
-                    return Err(StorageError::Corrupt { detail: text(&error) });
+                    return Err(refusal(&error));
                 }
                 sleep(OPEN_PAUSE * attempt).await;
             }
@@ -189,6 +189,9 @@ fn refusal(error: &JsValue) -> StorageError {
         "SecurityError" | "NotAllowedError" | "InvalidStateError" | "NotSupportedError" => {
             StorageError::Unavailable { detail }
         }
+        // Chromium, of requests under way while the site's data is cleared: "Connection is closing
+        // because of: Force close delete origin".
+        "UnknownError" if detail.contains("Connection is closing") => StorageError::Gone { detail },
         "UnknownError" | "NotReadableError" => StorageError::Corrupt { detail },
         _ => StorageError::Other { detail },
     }
