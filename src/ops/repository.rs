@@ -1,14 +1,24 @@
 //! A repository that is open: its database, its objects, its refs.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use crate::error::{Outcome, Stage};
-use crate::host::{Backend, Host};
+use crate::host::{Backend, Host, Wait};
 use crate::ops::fault::At;
+use crate::store::StoreError;
 use crate::store::catalog::{self, Catalog};
 use crate::store::meta::{Meta, Stats};
 use crate::store::odb::Odb;
+use crate::store::publish::Writer;
 use crate::store::refs::Refs;
+use crate::task::Task;
+
+/// How long a call waits for another one that writes to the same repository, in milliseconds. A
+/// fetch may take longer; whoever wants to wait for it calls again.
+pub const WRITER_PATIENCE: u32 = 30_000;
 
 /// An open repository. Cloning the handle is cheap; all handles share caches.
 #[derive(Clone)]
@@ -57,6 +67,19 @@ impl Repository {
         let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Read)?;
         let entry = catalog.lookup(name).await.at(Stage::Read)?;
         Self::from_catalog(host, entry).await
+    }
+
+    /// Takes the right to write, which one call of one tab has at a time. Waits for another to be
+    /// done, at most [`WRITER_PATIENCE`] milliseconds: then, and where the other never answers
+    /// (browsers freeze tabs), it fails with `Busy`.
+    pub async fn writer(&self, task: &Task) -> Outcome<Writer> {
+        let taken = Writer::acquire(&*self.host.storage, self.backend.clone(), &self.id, Wait::Yes);
+        let (mut taken, mut patience) = (pin!(taken), self.host.clock.sleep(WRITER_PATIENCE));
+        let first = poll_fn(|context| match taken.as_mut().poll(context) {
+            Poll::Ready(writer) => Poll::Ready(writer),
+            Poll::Pending => patience.as_mut().poll(context).map(|()| Err(StoreError::Busy)),
+        });
+        task.race(first).await?.at(Stage::Update)
     }
 
     /// Counts and bytes.
