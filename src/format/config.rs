@@ -86,7 +86,7 @@ impl Config {
     }
 
     /// Every value of a key, in order.
-    pub fn get_all<'a>(&'a self, key: &[u8]) -> impl Iterator<Item = Value<'a>> {
+    pub fn get_all<'a>(&'a self, key: &[u8]) -> impl Iterator<Item = Value<'a>> + use<'a> {
         let key = Key::parse(key);
         self.entries
             .iter()

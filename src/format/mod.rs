@@ -14,6 +14,7 @@ pub mod pack;
 pub mod reader;
 pub mod refname;
 pub mod refspec;
+pub mod remotes;
 pub mod revision;
 pub mod tag;
 pub mod tree;

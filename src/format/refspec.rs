@@ -218,6 +218,23 @@ impl RefSpec {
         }
     }
 
+    /// What is stored as `name`: the left side with its `*` replaced by what the one on the right
+    /// stands for; the other way round than [`RefSpec::map`].
+    pub fn unmap(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let Kind::Plain { src, dst: Some(dst) } = &self.kind else {
+            return None;
+        };
+        if dst.is_empty() {
+            return None;
+        }
+        let middle = wildcard(dst, name)?;
+        match split_wildcard(src) {
+            Some((before, after)) => Some([before, middle, after].concat()),
+            None if src.is_empty() => Some(b"HEAD".to_vec()),
+            None => Some(src.clone()),
+        }
+    }
+
     /// The prefixes to ask a server for, so that it names every ref the refspec may mean
     /// (`refspec_ref_prefixes`). None for an object id or a negative refspec.
     pub fn ref_prefixes(&self) -> Vec<Vec<u8>> {
@@ -368,6 +385,22 @@ mod tests {
         ] {
             let mapped = mapped.map(|name| name.as_bytes().to_vec());
             assert_eq!(spec(text, Fetch).map(name.as_bytes()), mapped, "{text} {name}");
+        }
+        for (text, name, source) in [
+            (
+                "refs/heads/*:refs/remotes/o/*",
+                "refs/remotes/o/a/b",
+                Some("refs/heads/a/b"),
+            ),
+            ("refs/heads/*:refs/remotes/o/*", "refs/remotes/p/a", None),
+            ("refs/heads/*/x:refs/r/*-y", "refs/r/a-y", Some("refs/heads/a/x")),
+            ("refs/heads/a:refs/r/b", "refs/r/b", Some("refs/heads/a")),
+            (":refs/r/head", "refs/r/head", Some("HEAD")),
+            ("refs/heads/a", "refs/heads/a", None),
+            ("refs/heads/a:", "", None),
+        ] {
+            let source = source.map(|name| name.as_bytes().to_vec());
+            assert_eq!(spec(text, Fetch).unmap(name.as_bytes()), source, "{text} {name}");
         }
         assert!(spec("^refs/heads/x*", Fetch).matches(b"refs/heads/xy"));
         assert!(spec("refs/heads/a", Fetch).matches(b"refs/heads/a"));

@@ -3,9 +3,11 @@
 
 use crate::algo::connected::{LinkError, NotConnected};
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
+use crate::format::config::ConfigError;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::error::{LimitExceeded, PackError};
+use crate::format::remotes::{RemoteError, anonymize};
 use crate::format::revision::RevisionError;
 use crate::host::StorageError;
 use crate::store::{Fault, RefProblem, StoreError};
@@ -340,6 +342,34 @@ pub(crate) fn malformed_tree(path: &[u8], why: &dyn std::fmt::Display) -> GitErr
     let message = format!("the tree of the directory {} is malformed: {why}", quoted(path));
     GitError::new(Code::Corrupt, Stage::Read, message)
         .with("path", Datum::Text(String::from_utf8_lossy(path).into_owned()))
+}
+
+/// What the configuration says of a remote cannot be used.
+pub(crate) fn remote(name: &[u8], error: &RemoteError) -> GitError {
+    let shown = anonymize(&String::from_utf8_lossy(name));
+    let (code, message, key) = match error {
+        RemoteError::NotFound => {
+            let message = format!("there is no remote {} with a URL here", quoted(shown.as_bytes()));
+            (Code::NotFound, message, None)
+        }
+        RemoteError::BadValue { key } => (Code::Unsupported, error.to_string(), Some(key)),
+        RemoteError::BadRefSpec { key, .. } => (Code::InvalidRef, error.to_string(), Some(key)),
+        RemoteError::Credentials { .. } => (Code::InvalidUrl, error.to_string(), None),
+    };
+    let said = GitError::new(code, Stage::Request, message).with("remote", Datum::Text(shown));
+    match key {
+        Some(key) => said.with("key", Datum::Text(String::from_utf8_lossy(key).into_owned())),
+        None => said,
+    }
+}
+
+/// The stored configuration cannot be read: it was written by hand.
+pub(crate) fn stored_config(error: &ConfigError) -> GitError {
+    GitError::new(
+        Code::Corrupt,
+        Stage::Read,
+        format!("the repository's configuration cannot be read: {error}"),
+    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod object;
 pub(crate) mod path;
 pub(crate) mod receive;
 pub mod remote;
+pub mod remotes;
 pub mod repository;
 pub mod rev_parse;
 

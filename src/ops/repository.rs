@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use crate::error::{Outcome, Stage};
+use crate::format::config::Config;
 use crate::host::{Backend, Host, Wait};
-use crate::ops::fault::At;
+use crate::ops::fault::{self, At};
 use crate::store::StoreError;
 use crate::store::catalog::{self, Catalog};
 use crate::store::meta::{Meta, Stats};
@@ -87,6 +88,12 @@ impl Repository {
         let stats = self.meta.stats().await.at(Stage::Read)?;
         let persisted = self.host.storage.usage().await.persisted;
         Ok(Usage { stats, persisted })
+    }
+
+    /// Its configuration, as it stands.
+    pub async fn config(&self) -> Outcome<Config> {
+        let text = self.meta.config().await.at(Stage::Read)?;
+        Config::parse(&text).map_err(|error| fault::stored_config(&error).into())
     }
 
     /// Lets go of the database. Other handles of the same repository fail from then on.

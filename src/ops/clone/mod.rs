@@ -14,6 +14,7 @@ use crate::format::config::{Config, ConfigError};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::{Limits, PackIndex};
+pub use crate::format::remotes::TagMode;
 use crate::host::Host;
 use crate::ops::fault::{self, At, not_connected};
 use crate::ops::receive::{PackSource, Received, receive};
@@ -26,18 +27,6 @@ use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate};
 use crate::store::refs::Target;
 use crate::task::{Event, Phase, Progress, Task};
-
-/// Which tags a clone brings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TagMode {
-    /// All tags of a whole clone; of a single branch, the tags whose objects come along.
-    #[default]
-    Follow,
-    /// All tags, and what they point to.
-    All,
-    /// None.
-    None,
-}
 
 /// How to clone.
 #[derive(Clone)]
