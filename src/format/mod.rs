@@ -5,6 +5,7 @@
 
 pub mod commit;
 pub mod config;
+pub mod filter;
 pub mod hash;
 pub mod header;
 pub mod ident;
