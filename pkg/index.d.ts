@@ -50,7 +50,7 @@ export interface StoreOptions extends Abortable {
 export function clone(url: string | URL, name: string, options?: CloneOptions): Promise<Repository>;
 
 /** Opens a stored repository. Rejects with `NotFound` if there is none of that name. */
-export function open(name: string, options?: StoreOptions): Promise<Repository>;
+export function open(name: string, options?: OpenOptions): Promise<Repository>;
 
 /** The stored repositories, ordered by name. */
 export function list(options?: StoreOptions): AsyncIterable<RepositoryInfo>;
@@ -154,6 +154,13 @@ export interface CloneOptions extends StoreOptions, RemoteOptions {
   /** Every ref under its own name (`git clone --mirror`). */
   mirror?: boolean;
 }
+
+/**
+ * How the repository's remotes are to be talked to, by every later call of the repository object
+ * (`clone` remembers its options in the same way; nothing of it is stored). A call's own options go
+ * before these. `onProgress` and `signal` are not remembered.
+ */
+export interface OpenOptions extends StoreOptions, RemoteOptions {}
 
 export interface LsRemoteOptions extends RemoteOptions, Omit<StoreOptions, 'storage'> {
   /** Only refs whose name starts with one of these; servers may send more, which is left out. */

@@ -2,7 +2,7 @@
 
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
-import { cloneOptions, date, flag, oneOf, optionalText, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { cloneOptions, date, flag, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
 
 export { GitError };
 
@@ -10,6 +10,7 @@ export { GitError };
 /** @typedef {import('./engine.js').Reference} Reference */
 /** @typedef {import('./index.d.ts').StoreOptions} StoreOptions */
 /** @typedef {import('./index.d.ts').Abortable} Abortable */
+/** @typedef {import('./index.d.ts').RemoteOptions} RemoteOptions */
 
 /** @type {typeof import('./index.d.ts').clone} */
 export async function clone(url, name, options = {}) {
@@ -19,16 +20,17 @@ export async function clone(url, name, options = {}) {
   const key = connection.key();
   const address = url instanceof URL ? url.href : text('url', url);
   const { id } = await connection.call('clone', [key, storage, address, repositoryName(name), plain], { signal, callbacks });
-  return repository(connection, { key, storage, name, id });
+  return repository(connection, { key, storage, name, id }, options);
 }
 
 /** @type {typeof import('./index.d.ts').open} */
 export async function open(name, options = {}) {
+  const { signal } = remoteOptions(options);
   const connection = connect(options);
   const storage = storageOf(options);
   const key = connection.key();
-  const { id } = await connection.call('open', [key, storage, repositoryName(name)], { signal: signalOf(options) });
-  return repository(connection, { key, storage, name, id });
+  const { id } = await connection.call('open', [key, storage, repositoryName(name)], { signal });
+  return repository(connection, { key, storage, name, id }, options);
 }
 
 /** @type {typeof import('./index.d.ts').list} */
@@ -59,9 +61,9 @@ export async function persist() {
 /** Repositories are made by `clone` and `open` alone. */
 const DOOR = Symbol('gitside');
 
-/** @param {Connection} connection @param {Reference} reference */
-function repository(connection, reference) {
-  return /** @type {any} */ (new Repository(DOOR, connection, reference));
+/** @param {Connection} connection @param {Reference} reference @param {RemoteOptions} options */
+function repository(connection, reference, options) {
+  return /** @type {any} */ (new Repository(DOOR, connection, reference, rememberedOf(options)));
 }
 
 /** @implements {Omit<import('./index.d.ts').Repository, typeof Symbol.asyncDispose>} */
@@ -70,13 +72,16 @@ export class Repository {
   #connection;
   /** @type {Reference} */
   #reference;
+  /** @type {RemoteOptions} */
+  #remembered;
   #closed = false;
 
-  /** @param {symbol} door @param {Connection} connection @param {Reference} reference */
-  constructor(door, connection, reference) {
+  /** @param {symbol} door @param {Connection} connection @param {Reference} reference @param {RemoteOptions} remembered */
+  constructor(door, connection, reference, remembered) {
     if (door !== DOOR) throw new TypeError('a Repository comes from clone or open');
     this.#connection = connection;
     this.#reference = reference;
+    this.#remembered = remembered;
   }
 
   get name() {
@@ -90,7 +95,7 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['resolve']} */
   async resolve(rev, options = {}) {
-    return this.#call('resolve', [text('rev', rev)], options);
+    return this.#lazyCall('resolve', [text('rev', rev)], options);
   }
 
   /** @type {import('./index.d.ts').Repository['log']} */
@@ -102,22 +107,22 @@ export class Repository {
       limit: whole(options, 'limit', 0),
       since: date(options, 'since'),
     };
-    return this.#iterate('log', [text('rev', rev), plain], options);
+    return this.#lazyIterate('log', [text('rev', rev), plain], options);
   }
 
   /** @type {import('./index.d.ts').Repository['readCommit']} */
   async readCommit(rev, options = {}) {
-    return this.#call('readCommit', [text('rev', rev)], options);
+    return this.#lazyCall('readCommit', [text('rev', rev)], options);
   }
 
   /** @type {import('./index.d.ts').Repository['readTag']} */
   async readTag(rev, options = {}) {
-    return this.#call('readTag', [text('rev', rev)], options);
+    return this.#lazyCall('readTag', [text('rev', rev)], options);
   }
 
   /** @type {import('./index.d.ts').Repository['object']} */
   async object(oid, options = {}) {
-    const { type, size } = await this.#call('info', [text('oid', oid)], options);
+    const { type, size } = await this.#lazyCall('info', [text('oid', oid)], options);
     return { type, size, bytes: async () => this.#read(oid, {}) };
   }
 
@@ -143,18 +148,18 @@ export class Repository {
   /** @type {import('./index.d.ts').Repository['tree']} */
   tree(rev, options = {}) {
     const plain = { path: optionalText(options, 'path'), recursive: flag(options, 'recursive') };
-    return this.#iterate('tree', [text('rev', rev), plain], options);
+    return this.#lazyIterate('tree', [text('rev', rev), plain], options);
   }
 
   /** @type {import('./index.d.ts').Repository['blob']} */
   async blob(rev, path, options = {}) {
-    const { oid, size } = await this.#call('blob', [text('rev', rev), optionalText({ path }, 'path')], options);
+    const { oid, size } = await this.#lazyCall('blob', [text('rev', rev), optionalText({ path }, 'path')], options);
     return {
       oid,
       size,
       bytes: async (options = {}) => this.#read(oid, options),
       text: async (options = {}) => new TextDecoder().decode(await this.#read(oid, options)),
-      stream: (options = {}) => this.#stream('blobBytes', [oid], options),
+      stream: (options = {}) => this.#lazyStream('blobBytes', [oid], options),
     };
   }
 
@@ -172,7 +177,7 @@ export class Repository {
 
   /** @param {string} oid @param {Abortable} options @returns {Promise<Uint8Array>} */
   #read(oid, options) {
-    return this.#call('read', [oid], options);
+    return this.#lazyCall('read', [oid], options);
   }
 
   /** @param {string} method @param {unknown[]} args @param {Abortable} options */
@@ -190,6 +195,41 @@ export class Repository {
   #stream(method, args, options) {
     this.#open();
     return this.#connection.stream(method, () => [this.#open(), ...args], { signal: signalOf(options) });
+  }
+
+  /**
+   * What a call that may talk to the remote passes on: the options this object was made with, and
+   * in front of them the call's own, checked and made plain by `make`. Every call that talks to the
+   * remote goes through this: `const { plain, callbacks, signal } = this.#remote(options)`.
+   * @template {RemoteOptions} O @template R
+   * @param {O} options @param {(options: O) => R} make
+   * @returns {R}
+   */
+  #remote(options, make = /** @type {any} */ (remoteOptions)) {
+    return make({ ...this.#remembered, ...options });
+  }
+
+  // Calls that read objects, which a partial clone may first have to fetch. The engine takes how to
+  // talk to the remote as their last argument.
+
+  /** @param {string} method @param {unknown[]} args @param {Abortable} options */
+  #lazyCall(method, args, options) {
+    const { plain, callbacks, signal } = this.#remote(options);
+    return this.#connection.call(method, [this.#open(), ...args, plain], { signal, callbacks });
+  }
+
+  /** @param {string} method @param {unknown[]} args @param {Abortable} options */
+  #lazyIterate(method, args, options) {
+    const { plain, callbacks, signal } = this.#remote(options);
+    this.#open();
+    return this.#connection.iterate(method, () => [this.#open(), ...args, plain], { signal, callbacks });
+  }
+
+  /** @param {string} method @param {unknown[]} args @param {Abortable} options */
+  #lazyStream(method, args, options) {
+    const { plain, callbacks, signal } = this.#remote(options);
+    this.#open();
+    return this.#connection.stream(method, () => [this.#open(), ...args, plain], { signal, callbacks });
   }
 
   #open() {

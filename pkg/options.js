@@ -163,6 +163,16 @@ export function remoteOptions(options) {
   return { plain, callbacks, signal: signalOf(options) };
 }
 
+/**
+ * What a repository object remembers, in memory alone, of the options it was made with, for its later
+ * calls that talk to the remote.
+ * @param {RemoteOptions} options
+ * @returns {RemoteOptions}
+ */
+export function rememberedOf({ credentials, onCredentials, corsProxy, headers, protocolVersion, onMessage, onWarning }) {
+  return { credentials, onCredentials, corsProxy, headers, protocolVersion, onMessage, onWarning };
+}
+
 /** @param {CloneOptions} options */
 export function cloneOptions(options) {
   const remote = remoteOptions(options);
