@@ -1,4 +1,6 @@
 //! Graph and content algorithms over plain lookups.
 
 pub mod connected;
+pub mod history;
+pub mod negotiate;
 pub mod rev_walk;

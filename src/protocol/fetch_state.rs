@@ -144,6 +144,8 @@ struct Rounds {
     flush_at: usize,
     in_vain: usize,
     any_ack: bool,
+    /// How many ids were common, and how many were told in vain, before the last acknowledgments.
+    before: (usize, usize),
 }
 
 impl FetchDialogue {
@@ -225,6 +227,15 @@ impl FetchDialogue {
         self.state = State::Ready { new, done };
     }
 
+    /// Says which of the ids that the last [`Step::Acks`] named were known to be common already, as
+    /// ancestors of others. Versions 0 and 1 do not repeat those, nor take them for progress
+    /// (`was_common` in `find_common`).
+    pub fn known_common(&mut self, known: &[ObjectId]) {
+        if !self.offer.is_v2 {
+            self.rounds.forget(known);
+        }
+    }
+
     fn next(&mut self) -> Result<Next, FetchStateError> {
         match &mut self.state {
             State::Haves => Ok(Next::Step(Step::NeedHaves(self.wanted_haves()))),
@@ -282,7 +293,7 @@ impl FetchDialogue {
                 FetchEvent::End { pack: false } if *done_sent => return Err(FetchStateError::NoPack),
                 FetchEvent::End { pack: false } => {
                     // Ready, but without no-done the pack has to be asked for.
-                    let ask = *ready || !self.offer.is_v2 && self.rounds.is_hopeless();
+                    let ask = *ready || !self.offer.is_v2 && self.rounds.is_hopeless(false);
                     self.state = if ask {
                         State::Ready {
                             new: Vec::new(),
@@ -331,17 +342,33 @@ impl Rounds {
         // Version 2 says done with the round that has nothing to add, the older ones with the
         // round that did not fill up.
         let last = if offer.is_v2 { new == 0 } else { exhausted };
-        !offer.multi_ack || last || self.count >= MAX_ROUNDS || offer.is_v2 && self.is_hopeless()
+        !offer.multi_ack || last || self.count >= MAX_ROUNDS || offer.is_v2 && self.is_hopeless(true)
     }
 
-    /// Whether enough was told in vain, since the last acknowledgment.
-    fn is_hopeless(&self) -> bool {
-        self.any_ack && self.in_vain >= MAX_IN_VAIN
+    /// Whether enough was told in vain, since the last acknowledgment. The limit of version 2 is one
+    /// lower.
+    fn is_hopeless(&self, is_v2: bool) -> bool {
+        match is_v2 {
+            true => self.any_ack && self.in_vain >= MAX_IN_VAIN,
+            false => self.any_ack && self.in_vain > MAX_IN_VAIN,
+        }
+    }
+
+    /// Takes back what was heard last of ids that were known to be common.
+    fn forget(&mut self, known: &[ObjectId]) {
+        let (common, in_vain) = self.before;
+        let new = self.common.split_off(common.min(self.common.len()));
+        let had_new = !new.is_empty();
+        self.common.extend(new.into_iter().filter(|oid| !known.contains(oid)));
+        if had_new && self.common.len() == common {
+            self.in_vain = in_vain;
+        }
     }
 
     /// Version 2 takes every acknowledgment for progress, the older ones only a new one: there
     /// servers acknowledge again what is repeated (both as fetch-pack.c does).
     fn hear(&mut self, acks: &Acks, is_v2: bool) {
+        self.before = (self.common.len(), self.in_vain);
         for (oid, status) in &acks.acks {
             match status {
                 AckStatus::Common => {

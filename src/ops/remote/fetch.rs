@@ -27,8 +27,9 @@ pub trait Negotiator {
     /// Up to `count` commits that were not told yet, newest first; fewer only if there are no more.
     fn haves(&mut self, count: usize) -> Async<'_, Outcome<Vec<ObjectId>>>;
 
-    /// What the server said of those told before.
-    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<()>>;
+    /// What the server said of those told before. Answers which of them were known to be common
+    /// already, as ancestors of others.
+    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<Vec<ObjectId>>>;
 }
 
 /// A pack on its way.
@@ -107,7 +108,8 @@ impl Session {
                 }
                 Paused::Acks(acks) => {
                     if let Some(negotiator) = &mut negotiator {
-                        negotiator.acks(&acks).await?;
+                        let known = negotiator.acks(&acks).await?;
+                        stream.dialogue.known_common(&known);
                     }
                 }
             }

@@ -300,9 +300,9 @@ impl Negotiator for Two {
         Box::pin(async move { Ok(if first { ids.to_vec() } else { Vec::new() }) })
     }
 
-    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<()>> {
+    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<Vec<ObjectId>>> {
         self.heard.borrow_mut().push(acks.clone());
-        Box::pin(async { Ok(()) })
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

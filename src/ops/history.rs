@@ -1,0 +1,127 @@
+//! Commits as the walks of [`crate::algo`] need them, read in batches, and tags peeled to them.
+//! Nothing is fetched: where a commit is not stored, history ends.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::algo::history::CommitInfo;
+use crate::error::{Outcome, Stage};
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::ops::fault::At;
+use crate::ops::object;
+use crate::store::odb::Odb;
+use crate::task::Task;
+
+/// How many objects are held at once.
+const BATCH: usize = 256;
+
+/// Reads commits of one repository.
+pub(crate) struct Commits<'a> {
+    task: Task,
+    odb: &'a Odb,
+    shallow: HashSet<ObjectId>,
+    read: u64,
+}
+
+/// What [`Commits::peel`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Peeled {
+    /// For an object and the tags it leads through, where it leads to next: a tag to what it names.
+    tags: HashMap<ObjectId, ObjectId>,
+    /// The commits they lead to.
+    pub commits: HashMap<ObjectId, CommitInfo>,
+}
+
+impl Peeled {
+    /// The commit that an object is, or leads to; and the tags on the way.
+    pub fn follow(&self, oid: &ObjectId) -> (Option<ObjectId>, Vec<ObjectId>) {
+        let (mut oid, mut tags) = (*oid, Vec::new());
+        // An object's id depends on what it names: there are no circles.
+        while let Some(next) = self.tags.get(&oid) {
+            tags.push(oid);
+            oid = *next;
+        }
+        (self.commits.contains_key(&oid).then_some(oid), tags)
+    }
+}
+
+impl<'a> Commits<'a> {
+    /// Of that repository, whose history ends at the commits in `shallow`.
+    pub fn new(task: &Task, odb: &'a Odb, shallow: &[ObjectId]) -> Self {
+        Commits {
+            task: task.clone(),
+            odb,
+            shallow: shallow.iter().copied().collect(),
+            read: 0,
+        }
+    }
+
+    /// How many commits were read.
+    pub fn count(&self) -> u64 {
+        self.read
+    }
+
+    /// What counts of commits, in the order asked; `None` where one is not stored, or is no commit.
+    pub async fn read(&mut self, oids: &[ObjectId]) -> Outcome<Vec<Option<CommitInfo>>> {
+        let mut infos = Vec::with_capacity(oids.len());
+        for batch in oids.chunks(BATCH) {
+            self.task.checkpoint().await?;
+            let objects = self.task.race(self.odb.read_many(batch)).await?.at(Stage::Read)?;
+            for (oid, found) in batch.iter().zip(objects) {
+                let Some(found) = found.filter(|found| found.kind == Kind::Commit) else {
+                    infos.push(None);
+                    continue;
+                };
+                self.read += 1;
+                let commit = object::commit(oid, &found.data)?;
+                let is_boundary = self.shallow.contains(oid);
+                infos.push(Some(CommitInfo {
+                    parents: commit.parents().filter(|_| !is_boundary).collect(),
+                    date: commit.date(),
+                }));
+            }
+        }
+        Ok(infos)
+    }
+
+    /// Follows tags to commits, and reads those. What is not stored, or leads to something else,
+    /// leads nowhere (`deref_without_lazy_fetch` of git's fetch-pack.c).
+    pub async fn peel(&mut self, oids: impl IntoIterator<Item = ObjectId>) -> Outcome<Peeled> {
+        let mut peeled = Peeled::default();
+        let mut seen = HashSet::new();
+        let mut level: Vec<ObjectId> = oids.into_iter().filter(|oid| seen.insert(*oid)).collect();
+        while !level.is_empty() {
+            let (mut commits, mut tags) = (Vec::new(), Vec::new());
+            for batch in level.chunks(BATCH) {
+                self.task.checkpoint().await?;
+                let infos = self.task.race(self.odb.info(batch)).await?.at(Stage::Read)?;
+                for (oid, info) in batch.iter().zip(infos) {
+                    match info.map(|info| info.kind) {
+                        Some(Kind::Commit) => commits.push(*oid),
+                        Some(Kind::Tag) => tags.push(*oid),
+                        Some(Kind::Tree | Kind::Blob) | None => {}
+                    }
+                }
+            }
+            for (oid, info) in commits.iter().zip(self.read(&commits).await?) {
+                peeled.commits.extend(info.map(|info| (*oid, info)));
+            }
+            level.clear();
+            for batch in tags.chunks(BATCH) {
+                self.task.checkpoint().await?;
+                let objects = self.task.race(self.odb.read_many(batch)).await?.at(Stage::Read)?;
+                for (oid, found) in batch.iter().zip(objects) {
+                    let Some(found) = found.filter(|found| found.kind == Kind::Tag) else {
+                        continue;
+                    };
+                    let named = object::tag(oid, &found.data)?.object;
+                    peeled.tags.insert(*oid, named);
+                    if seen.insert(named) {
+                        level.push(named);
+                    }
+                }
+            }
+        }
+        Ok(peeled)
+    }
+}

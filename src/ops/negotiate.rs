@@ -1,0 +1,182 @@
+//! What a fetch tells the server of what is here, and which of the remote's objects need not be
+//! asked for: `mark_complete_and_common_ref`, `everything_local` and `mark_tips` of git's
+//! fetch-pack.c, over [`crate::algo::negotiate`].
+
+use std::collections::HashSet;
+
+use crate::algo::negotiate::{Algorithm, CommitInfo, Negotiator, NotTold, Step};
+use crate::error::{Code, GitError, Outcome, Stage};
+use crate::format::oid::ObjectId;
+use crate::host::Async;
+use crate::ops::history::{Commits, Peeled};
+use crate::ops::remote;
+use crate::protocol::fetch::{AckStatus, Acks};
+use crate::store::odb::Odb;
+use crate::task::Task;
+
+/// How many commits are read ahead where some have to be read anyway: the next ones of other lines
+/// of history. Few, since many negotiations end in the first round.
+const AHEAD: usize = 16;
+
+/// What a negotiation starts from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// How commits are chosen.
+    pub algorithm: Algorithm,
+    /// The shallow list.
+    pub shallow: &'a [ObjectId],
+    /// What the refs under `refs/` name, whatever it is, ordered by their names. As in git, a
+    /// detached `HEAD` is not among them.
+    pub local_tips: &'a [ObjectId],
+    /// What the remote's refs name, ordered by their names, and what its tags peel to.
+    pub remote_tips: &'a [ObjectId],
+    /// Whether a depth is asked for: then nothing that is here counts as complete.
+    pub deepen: bool,
+    /// The server is told of these and their ancestors, instead of the local tips
+    /// (`--negotiation-tip`).
+    pub tips: Option<&'a [ObjectId]>,
+}
+
+/// What is here, for a server to be told.
+pub struct Haves<'a> {
+    commits: Commits<'a>,
+    negotiator: Negotiator,
+    /// git's `COMPLETE`: commits and tags that local refs lead to, as far back as was looked.
+    complete: HashSet<ObjectId>,
+}
+
+impl<'a> Haves<'a> {
+    /// Looks at the local and the remote tips, and at local history back to the newest commit that
+    /// a ref of the remote names and that is here.
+    pub async fn prepare(task: &Task, odb: &'a Odb, options: Options<'_>) -> Outcome<Self> {
+        let mut haves = Haves {
+            commits: Commits::new(task, odb, options.shallow),
+            negotiator: Negotiator::new(options.algorithm),
+            complete: HashSet::new(),
+        };
+        let complete: &[ObjectId] = if options.deepen { &[] } else { options.local_tips };
+        let tips = options.tips.unwrap_or(options.local_tips);
+        let named = options.remote_tips.iter().chain(complete).chain(tips).copied();
+        let peeled = haves.commits.peel(named).await?;
+        for (oid, info) in &peeled.commits {
+            haves.negotiator.look_at(*oid, info.clone());
+        }
+        haves.mark_complete(complete, options.remote_tips, &peeled).await?;
+        for tip in options.remote_tips {
+            if let (Some(commit), _) = peeled.follow(tip)
+                && haves.complete.contains(&commit)
+            {
+                haves.negotiator.known_common(commit);
+            }
+        }
+        for tip in tips {
+            if let (Some(commit), _) = peeled.follow(tip) {
+                haves.negotiator.add_tip(commit);
+            }
+        }
+        Ok(haves)
+    }
+
+    /// Whether an object that a ref of the remote names need not be asked for: a local ref leads to
+    /// it, as far as was looked. One for which this is false may be here all the same.
+    pub fn is_complete(&self, oid: &ObjectId) -> bool {
+        self.complete.contains(oid)
+    }
+
+    /// Whether none of those need be asked for.
+    pub fn everything_local<'b>(&self, wants: impl IntoIterator<Item = &'b ObjectId>) -> bool {
+        wants.into_iter().all(|want| self.is_complete(want))
+    }
+
+    /// How many commits were read so far.
+    pub fn commits_read(&self) -> u64 {
+        self.commits.count()
+    }
+
+    /// `mark_complete` for every local ref, and `mark_recent_complete_commits`: all that is no older
+    /// than the newest remote ref that is here, and the parents of that.
+    async fn mark_complete(&mut self, local: &[ObjectId], remote: &[ObjectId], peeled: &Peeled) -> Outcome<()> {
+        let mut level: Vec<&ObjectId> = Vec::new();
+        let leads: Vec<_> = local.iter().map(|tip| peeled.follow(tip)).collect();
+        for (commit, tags) in &leads {
+            self.complete.extend(tags);
+            level.extend(commit.iter().filter(|commit| self.complete.insert(**commit)));
+        }
+        let dates = remote.iter().filter_map(|tip| Some(peeled.commits.get(tip)?.date));
+        let Some(cutoff) = dates.max().filter(|cutoff| *cutoff > 0) else {
+            return Ok(());
+        };
+        let mut level: Vec<CommitInfo> = level
+            .into_iter()
+            .filter_map(|oid| peeled.commits.get(oid).cloned())
+            .collect();
+        while !level.is_empty() {
+            let mut seen = HashSet::new();
+            let parents: Vec<ObjectId> = level
+                .iter()
+                .filter(|commit| commit.date >= cutoff)
+                .flat_map(|commit| commit.parents.iter().copied())
+                .filter(|parent| !self.complete.contains(parent) && seen.insert(*parent))
+                .collect();
+            level.clear();
+            for (oid, info) in parents.iter().zip(self.commits.read(&parents).await?) {
+                if let Some(info) = info {
+                    self.complete.insert(*oid);
+                    self.negotiator.look_at(*oid, info.clone());
+                    level.push(info);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, oids: &[ObjectId]) -> Outcome<()> {
+        for (oid, info) in oids.iter().zip(self.commits.read(oids).await?) {
+            self.negotiator.provide(*oid, info);
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, count: usize) -> Outcome<Vec<ObjectId>> {
+        let mut haves = Vec::new();
+        while haves.len() < count {
+            match self.negotiator.next(AHEAD.min(count - haves.len() - 1)) {
+                Step::Read(oids) => self.read(&oids).await?,
+                Step::Done(Some(oid)) => haves.push(oid),
+                Step::Done(None) => break,
+            }
+        }
+        Ok(haves)
+    }
+
+    async fn ack(&mut self, oid: &ObjectId) -> Outcome<bool> {
+        loop {
+            match self.negotiator.ack(oid) {
+                Ok(Step::Read(oids)) => self.read(&oids).await?,
+                Ok(Step::Done(was_common)) => return Ok(was_common),
+                Err(NotTold) => {
+                    let message = format!("the server acknowledged {oid}, of which it was not told");
+                    return Err(GitError::new(Code::Protocol, Stage::Negotiate, message).into());
+                }
+            }
+        }
+    }
+}
+
+impl remote::Negotiator for Haves<'_> {
+    fn haves(&mut self, count: usize) -> Async<'_, Outcome<Vec<ObjectId>>> {
+        Box::pin(self.next(count))
+    }
+
+    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<Vec<ObjectId>>> {
+        Box::pin(async move {
+            let mut known = Vec::new();
+            for (oid, status) in &acks.acks {
+                if *status != AckStatus::Final && self.ack(oid).await? {
+                    known.push(*oid);
+                }
+            }
+            Ok(known)
+        })
+    }
+}
