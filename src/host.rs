@@ -27,6 +27,15 @@ pub struct Host {
     pub clock: Rc<dyn Clock>,
 }
 
+impl Host {
+    /// A number that no server can foresee.
+    pub fn seed(&self) -> Result<u64, StorageError> {
+        let id = self.storage.unique_id()?;
+        let digits = id.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        Ok(digits.unwrap_or_default())
+    }
+}
+
 // ---------------------------------------------------------------------------------------------
 // Storage
 

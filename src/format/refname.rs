@@ -1,7 +1,10 @@
 //! Ref names: the rules of git-check-ref-format(1) (`check_refname_format` in git's `refs.c`), and
 //! the order in which a short name is looked up (gitrevisions(7), "`<refname>`").
 
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Bound;
 
 /// A valid ref name: what `git check-ref-format` accepts (two components at least), or `HEAD`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,6 +220,20 @@ pub fn expansions(short: &[u8]) -> [Vec<u8>; 6] {
         ("refs/remotes/", "/HEAD"),
     ]
     .map(|(before, after)| [before.as_bytes(), short, after.as_bytes()].concat())
+}
+
+/// A name of `names` that makes a ref of this name impossible: `a` beside `a/b`, which files cannot
+/// be (`refs_verify_refname_available`). The name itself is no conflict.
+pub fn conflict<'a, T: Borrow<[u8]> + Ord>(names: &'a BTreeSet<T>, name: &[u8]) -> Option<&'a [u8]> {
+    let slashes = (0..).zip(name).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    let above = slashes.filter_map(|at: usize| names.get(name.get(..at)?)).next();
+    let below = || {
+        let directory = [name, b"/"].concat();
+        let from = (Bound::Included(directory.as_slice()), Bound::Unbounded);
+        let next = names.range::<[u8], _>(from).next();
+        next.filter(|next| (*next).borrow().starts_with(&directory))
+    };
+    above.or_else(below).map(Borrow::borrow)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::refs::{self, Refs, Target};
 use super::{objects, row};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
-use crate::format::refname::RefName;
+use crate::format::refname::{RefName, conflict};
 use crate::host::{Backend, Batch, Change, Expect, LockGuard, LockMode, Storage, StorageError, Table, Wait};
 
 const NAME: &[u8] = b"name";
@@ -64,7 +64,7 @@ impl Writer {
         let lock = storage.lock(&lock_name(id), LockMode::Exclusive, wait).await?;
         let lock = lock.ok_or(StoreError::Busy)?;
         let writer = Self::start(backend, lock, None).await?;
-        pack_store::sweep(&**writer.backend()).await?;
+        writer.sweep().await?;
         Ok(writer)
     }
 
@@ -105,6 +105,11 @@ impl Writer {
             }
         }
         Err(StoreError::Fenced)
+    }
+
+    /// Removes what was stored and not published, by this writer too.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        pack_store::sweep(&**self.backend()).await.map(drop)
     }
 
     /// The database.
@@ -321,17 +326,7 @@ fn check_conflicts(existing: &BTreeSet<Vec<u8>>, updates: &[RefUpdate]) -> Resul
         };
     }
     for update in updates.iter().filter(|update| update.new.is_some()) {
-        let name = update.name.as_slice();
-        let slashes = (0..).zip(name).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let above = slashes.filter_map(|at: usize| after.get(name.get(..at)?)).next();
-        let directory = [name, b"/"].concat();
-        let below = || {
-            after
-                .range(directory.as_slice()..)
-                .next()
-                .filter(|other| other.starts_with(&directory))
-        };
-        if let Some(by) = above.or_else(below) {
+        if let Some(by) = conflict(&after, &update.name) {
             return Err(StoreError::Ref {
                 name: update.name.clone(),
                 problem: RefProblem::Occupied { by: by.to_vec() },

@@ -14,6 +14,7 @@ use crate::format::config::{Config, ConfigError};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::{Limits, PackIndex};
+use crate::format::refname::conflict;
 pub use crate::format::remotes::TagMode;
 use crate::host::Host;
 use crate::ops::fault::{self, At, not_connected};
@@ -195,7 +196,7 @@ async fn attempt(
             Discovery::V2(_) => Vec::new(),
         };
         let mut source = Wire(session.fetch(request, None).await?);
-        let received = receive(task, &reservation.writer, &mut source, seed(host)?, options.limits).await?;
+        let received = receive(task, &reservation.writer, &mut source, host.seed().at(Stage::Request)?, options.limits).await?;
         told.extend_from_slice(&source.0.shallow().shallow);
         let shallow = check(task, &plan, &received, &told)?;
         write_refs(&mut publication, task, &plan, Some(&received))?;
@@ -225,15 +226,6 @@ fn distinct(index: &PackIndex) -> u64 {
     oids.sort_unstable();
     oids.dedup();
     oids.len() as u64
-}
-
-/// A number that no server can foresee.
-fn seed(host: &Host) -> Outcome<u64> {
-    let id = host.storage.unique_id().at(Stage::Request)?;
-    Ok(id
-        .get(..16)
-        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-        .unwrap_or_default())
 }
 
 /// The refs worth listing; the answer is filtered again by the plan (gitprotocol-v2(5), "ls-refs").
@@ -315,8 +307,9 @@ fn write_refs(publication: &mut Publication<'_>, task: &Task, plan: &Plan, recei
         if *if_present && !here(oid) {
             continue;
         }
-        if let Some(other) = occupied(&written, name) {
-            let (name, other) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&other));
+        let same = written.get(name).map(Vec::as_slice);
+        if let Some(other) = same.or_else(|| conflict(&written, name)) {
+            let (name, other) = (String::from_utf8_lossy(name), String::from_utf8_lossy(other));
             task.tell(Event::Warning(format!(
                 "{name} cannot exist beside {other}; it is left out"
             )));
@@ -344,21 +337,6 @@ fn write_refs(publication: &mut Publication<'_>, task: &Task, plan: &Plan, recei
     };
     publication.update(set(b"HEAD", head, None));
     Ok(())
-}
-
-/// A name already written that makes `name` impossible: `a` beside `a/b`, or `name` itself.
-fn occupied(written: &BTreeSet<Vec<u8>>, name: &[u8]) -> Option<Vec<u8>> {
-    let slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
-    let above = slashes
-        .filter_map(|(at, _)| name.get(..at))
-        .find(|directory| written.contains(*directory));
-    let below = || {
-        let directory = [name, b"/"].concat();
-        let next = written.range(directory.clone()..).next();
-        next.filter(|next| next.starts_with(&directory)).cloned()
-    };
-    let same = written.get(name).map(Vec::as_slice);
-    same.or(above).map(<[u8]>::to_vec).or_else(below)
 }
 
 /// What `git clone` writes to `.git/config`.
