@@ -89,6 +89,12 @@ pub(crate) fn store(stage: Stage, error: &StoreError) -> GitError {
         }
         StoreError::Vanished => storage_gone(stage, "its data was cleared"),
         StoreError::NewerSchema { found, supported } => newer(stage, *found, *supported),
+        StoreError::Replaced => say(
+            Code::Busy,
+            "another tab or call packed this repository anew meanwhile".to_owned(),
+        )
+        .with_hint("start again: list the packs anew")
+        .retryable(),
         StoreError::Fenced => say(Code::Busy, "another tab took over this repository".to_owned()).retryable(),
         StoreError::Ref { name, problem } => ref_problem(stage, name, problem),
     }

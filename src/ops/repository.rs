@@ -80,7 +80,10 @@ impl Repository {
             Poll::Ready(writer) => Poll::Ready(writer),
             Poll::Pending => patience.as_mut().poll(context).map(|()| Err(StoreError::Busy)),
         });
-        task.race(first).await?.at(Stage::Update)
+        let writer = task.race(first).await?.at(Stage::Update)?;
+        // What the one before removed is not stored any more, whatever the caches say.
+        self.odb.refresh().await.at(Stage::Update)?;
+        Ok(writer)
     }
 
     /// Counts and bytes.

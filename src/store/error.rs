@@ -63,6 +63,9 @@ pub enum StoreError {
     },
     /// Another writer took over; nothing was written.
     Fenced,
+    /// What was being read was replaced (git-gc(1)) while it was read: a pack that is gone, or
+    /// objects that moved again and again.
+    Replaced,
     /// A ref cannot be read or changed; nothing was written.
     Ref {
         /// The ref's name.
@@ -160,6 +163,7 @@ impl fmt::Display for StoreError {
                 write!(f, "stored with schema {found}, this build reads up to {supported}")
             }
             StoreError::Fenced => f.write_str("another writer took the repository over"),
+            StoreError::Replaced => f.write_str("what was being read was replaced"),
             StoreError::Ref { name, problem } => {
                 let name = name.escape_ascii();
                 match problem {

@@ -71,6 +71,14 @@ impl<K: Hash + Eq + Copy, V: Clone> Lru<K, V> {
         self.weight += weight;
     }
 
+    /// Lets go of all values whose key is not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+        let out: Vec<K> = self.values.keys().filter(|key| !keep(key)).copied().collect();
+        for key in out {
+            self.remove(&key);
+        }
+    }
+
     fn remove(&mut self, key: &K) {
         if let Some(held) = self.values.remove(key) {
             self.by_age.remove(&held.used);
@@ -102,5 +110,8 @@ mod tests {
         assert_eq!((lru.values.len(), lru.by_age.len(), lru.weight), (1, 1, 10));
         lru.insert(5, 501, 2);
         assert_eq!((lru.get(&5), lru.weight), (Some(501), 2));
+        lru.insert(6, 600, 3);
+        lru.retain(|key| *key != 5);
+        assert_eq!((lru.get(&5), lru.get(&6), lru.weight), (None, Some(600), 3));
     }
 }

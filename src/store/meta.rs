@@ -9,6 +9,7 @@
 //!              stats         T      objects u64, bytes u64, packs u64, last fetch i64 (seconds)
 //!              shallow       H      object ids, ascending
 //!              config        C      the text of git-config(1)
+//!              manifest      M      see `manifest`
 //!              pack + id     P      see `pack_store`
 //! ```
 

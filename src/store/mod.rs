@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`catalog`] | names of repositories, their databases, and the sweep of what dead tabs left |
+//! | `manifest` | which packs are live, and the sweep of what dead writers left |
 //! | [`pack_store`] | packs as rows of pack bytes, written while they arrive |
 //! | [`index`] | the rows that tell where an object is |
 //! | [`objects`] | objects stored one row each |
@@ -18,6 +19,7 @@ pub mod contract;
 mod error;
 pub mod index;
 pub(crate) mod lru;
+pub(crate) mod manifest;
 pub mod memory;
 pub mod meta;
 pub mod objects;

@@ -1,12 +1,14 @@
 //! Verified reads of stored objects. An id leads through a shard to a row, rows lead from delta to
 //! base ([`super::index`]), and only then are the chunks that hold the whole chain read, in one
-//! transaction. What comes out is hashed before anybody sees it.
+//! transaction. What comes out is hashed before anybody sees it. Nothing is locked: packs may be
+//! replaced while they are read (`steady`).
 //!
 //! What it does not do: fetch what is missing, parse objects, write.
 
 mod chain;
 mod locate;
 mod oids;
+mod steady;
 mod stream;
 
 use std::cell::RefCell;
@@ -20,6 +22,7 @@ pub use stream::ObjectStream;
 use super::error::StoreError;
 use super::index::{Block, Shard};
 use super::lru::Lru;
+use super::manifest::Manifest;
 use super::objects;
 use super::pack_store::{self, LivePack, PackId};
 use crate::format::object::Kind;
@@ -76,7 +79,7 @@ impl Default for OdbLimits {
 pub struct Odb {
     backend: Rc<dyn Backend>,
     limits: OdbLimits,
-    packs: RefCell<Rc<[LivePack]>>,
+    list: RefCell<Rc<Manifest>>,
     caches: RefCell<Caches>,
 }
 
@@ -107,11 +110,11 @@ impl Odb {
 
     /// The same, with other limits.
     pub async fn with_limits(backend: Rc<dyn Backend>, limits: OdbLimits) -> Result<Self, StoreError> {
-        let packs = pack_store::live_packs(&*backend).await?;
+        let list = Manifest::load(&*backend, &Manifest::default()).await?;
         Ok(Odb {
             backend,
             limits,
-            packs: RefCell::new(packs.into()),
+            list: RefCell::new(Rc::new(list)),
             caches: RefCell::new(Caches {
                 shards: Lru::new(limits.index_cache / 2),
                 shards_read: HashMap::new(),
@@ -125,18 +128,16 @@ impl Odb {
 
     /// The packs, newest first, as they were when the repository was opened or last refreshed.
     pub fn packs(&self) -> Vec<LivePack> {
-        self.packs.borrow().to_vec()
-    }
-
-    /// Reads the list of packs again. Reads that miss an object do this by themselves.
-    pub async fn refresh(&self) -> Result<(), StoreError> {
-        let packs = pack_store::live_packs(&*self.backend).await?;
-        self.packs.replace(packs.into());
-        Ok(())
+        self.manifest().packs.to_vec()
     }
 
     /// Kind and size of each, `None` where it is not stored, in the order asked.
     pub async fn info(&self, oids: &[ObjectId]) -> Result<Vec<Option<Info>>, StoreError> {
+        self.for_each_steadily(oids, async |oids| self.info_now(oids).await)
+            .await
+    }
+
+    async fn info_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Info>>, StoreError> {
         let mut infos = vec![None; oids.len()];
         let places = self.locate(oids).await?;
         let blocks = self.blocks(
@@ -178,31 +179,50 @@ impl Odb {
     /// Reads many, `None` where one is not stored, in the order asked. The caller bounds the
     /// memory: all answers are held together.
     pub async fn read_many(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
+        self.for_each_steadily(oids, async |oids| self.read_now(oids).await)
+            .await
+    }
+
+    async fn read_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
         let mut answers: Vec<Option<Object>> = vec![None; oids.len()];
         let mut targets = Vec::new();
-        let mut elsewhere = Vec::new();
+        let (mut at_rows, mut in_rows) = (Vec::new(), Vec::new());
         for (at, (oid, place)) in oids.iter().zip(self.locate(oids).await?).enumerate() {
             match place {
                 Some((pack, row)) => targets.push(chain::Target::new(at, *oid, pack, row)),
-                None => match self.caches.borrow_mut().objects.get(&Place::Row(*oid)) {
-                    Some(held) => set(&mut answers, at, held.object()),
-                    None => elsewhere.push((at, *oid)),
-                },
+                None => {
+                    at_rows.push(at);
+                    in_rows.push(*oid);
+                }
             }
         }
         for (at, object) in self.read_packed(targets).await? {
             set(&mut answers, at, object);
         }
-        // One row each: grouped, so that a long list does not hold all rows and all objects.
-        for group in elsewhere.chunks(256) {
-            let reads: Vec<Read> = group.iter().map(|(_, oid)| objects::read(oid)).collect();
+        for (at, object) in at_rows.into_iter().zip(self.read_rows(&in_rows).await?) {
+            if let Some(object) = object {
+                set(&mut answers, at, object);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Reads objects that have a row each, `None` where there is none, in the order asked.
+    pub(crate) async fn read_rows(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
+        let cached = |oid: &ObjectId| self.caches.borrow_mut().objects.get(&Place::Row(*oid));
+        let mut answers: Vec<Option<Object>> = oids.iter().map(|oid| Some(cached(oid)?.object())).collect();
+        let elsewhere = oids.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none());
+        let mut elsewhere: Vec<_> = elsewhere.collect();
+        // Grouped, so that a long list does not hold all rows and all objects.
+        for group in elsewhere.chunks_mut(256) {
+            let reads: Vec<Read> = group.iter().map(|(oid, _)| objects::read(oid)).collect();
             let rows = self.backend.get_many(&reads).await?;
-            for ((at, oid), row) in group.iter().zip(rows) {
+            for ((oid, answer), row) in group.iter_mut().zip(rows) {
                 if let Some(row) = row {
                     let limit = self.limits.object_bytes;
                     let object = objects::parse(oid, &row, limit, &mut self.caches.borrow_mut().inflater)?;
-                    self.keep(Place::Row(*oid), chain::Held::verified(&object));
-                    set(&mut answers, *at, object);
+                    self.keep(Place::Row(**oid), chain::Held::verified(&object));
+                    **answer = Some(object);
                 }
             }
         }
@@ -242,11 +262,13 @@ impl Odb {
     }
 
     /// Everything git's index of a pack holds, for export: `format::pack::index::write_idx` writes
-    /// it. Takes 56 bytes of memory for each object.
+    /// it. Takes 56 bytes of memory for each object. Fails with [`StoreError::Replaced`] if the pack
+    /// was replaced by another one meanwhile.
     pub async fn pack_index(&self, pack: &LivePack) -> Result<PackIndex, StoreError> {
         let mut entries = Vec::new();
         for block in 0..pack.objects.div_ceil(pack.block_entries) {
-            let block = self.block_rows(&[(*pack, block)]).await?.pop();
+            let rows = self.block_rows(&[(*pack, block)]).await;
+            let block = self.replaced(pack.id, rows).await?.pop();
             entries.extend(block.iter().flat_map(|block| block.entries()));
         }
         Ok(PackIndex {
@@ -258,14 +280,14 @@ impl Odb {
     }
 
     /// The stored bytes of a pack, at most one chunk, from `offset` on; empty at its end. The caller
-    /// checks the trailer.
+    /// checks the trailer. Fails with [`StoreError::Replaced`] as [`Odb::pack_index`] does.
     pub async fn pack_bytes(&self, pack: &LivePack, offset: u64) -> Result<Vec<u8>, StoreError> {
         let chunk_bytes = u64::from(pack.chunk_bytes);
         let (chunk, within) = (offset / chunk_bytes, offset % chunk_bytes);
         let Some(chunk) = u32::try_from(chunk).ok().filter(|_| offset < pack.bytes) else {
             return Ok(Vec::new());
         };
-        let chunks = self.chunks(pack, &[chunk]).await?;
+        let chunks = self.replaced(pack.id, self.chunks(pack, &[chunk]).await).await?;
         let within = usize::try_from(within).unwrap_or(usize::MAX);
         let bytes = chunks
             .into_iter()

@@ -3,13 +3,14 @@
 //! ```text
 //! table chunks   key: pack id, chunk u32     value: CHUNK_BYTES of the pack (the last: what is left)
 //! table meta     key: "pack", pack id        kind P: bytes u64, objects u32, chunk bytes u32,
-//!                                            block entries u32, shard bits u8, promisor u8, trailer
+//!                                            block entries u32, shard bits u8, sort u8 (0 local,
+//!                                            1 from a promisor, 2 unreachable), trailer
 //! pack id        generation of the writer u64, number u32
 //! ```
 //!
 //! A pack's chunks and index rows are written in transactions of their own and are invisible until
-//! [`Publication`](super::publish::Publication) writes the row in `meta`. What a dead writer left
-//! is recognised by having no such row (`sweep`).
+//! [`Publication`](super::publish::Publication) writes the row in `meta` and lists the pack among
+//! the live ones ([`super::manifest`]). What a dead writer left is recognised by not being listed.
 
 mod window;
 
@@ -22,7 +23,7 @@ use std::task::Poll;
 use self::window::Window;
 pub(crate) use self::window::assemble;
 use super::error::{Fault, StoreError};
-use super::{index, row};
+use super::{index, manifest, row};
 use crate::format::oid::ObjectId;
 use crate::format::pack::PackIndex;
 use crate::format::pack::resolve::PackBytes;
@@ -43,7 +44,7 @@ const IN_FLIGHT: usize = 2;
 /// Bytes of index rows written in one transaction.
 const INDEX_BATCH_BYTES: usize = 2 << 20;
 
-const PACK_ROW: &[u8] = b"pack";
+pub(crate) const PACK_ROW: &[u8] = b"pack";
 
 /// Names a pack within its repository: the generation of the writer that made it, and a number.
 /// Two writers never choose the same, not even one whose lock was stolen.
@@ -69,7 +70,7 @@ impl PackId {
     }
 
     /// The id at the start of a key.
-    fn of_key(key: &[u8]) -> Option<Self> {
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
         let (generation, rest) = key.split_first_chunk::<8>()?;
         let (number, _) = rest.split_first_chunk::<4>()?;
         Some(PackId::new(
@@ -278,7 +279,7 @@ impl StagedPack {
 
     /// Removes the pack's rows.
     pub async fn discard(self) -> Result<(), StoreError> {
-        remove_rows(&*self.backend, self.id).await
+        manifest::remove_rows(&*self.backend, self.id).await
     }
 }
 
@@ -353,6 +354,8 @@ pub struct LivePack {
     pub checksum: ObjectId,
     /// Whether it came from a promisor remote.
     pub promisor: bool,
+    /// Whether it holds what nothing reached when it was made, until the grace period is over.
+    pub cruft: bool,
     pub(crate) chunk_bytes: u32,
     pub(crate) block_entries: u32,
     pub(crate) shard_bits: u8,
@@ -366,6 +369,7 @@ impl LivePack {
             objects: u32::try_from(index.entries.len()).map_err(|_| StoreError::Limit { what: "objects" })?,
             checksum: index.checksum,
             promisor: false,
+            cruft: false,
             chunk_bytes: CHUNK_BYTES,
             block_entries: index::BLOCK_ENTRIES,
             shard_bits: index::shard_bits(index.entries.len()),
@@ -379,28 +383,41 @@ impl LivePack {
         for number in [self.objects, self.chunk_bytes, self.block_entries] {
             body.extend_from_slice(&number.to_be_bytes());
         }
-        body.extend_from_slice(&[self.shard_bits, u8::from(self.promisor)]);
+        let sort = match (self.promisor, self.cruft) {
+            (true, _) => 1,
+            (false, true) => 2,
+            (false, false) => 0,
+        };
+        body.extend_from_slice(&[self.shard_bits, sort]);
         body.extend_from_slice(self.checksum.as_bytes());
         let row = row::seal(b'P', &key, &body);
         Change::Put(Table::Meta, key, row)
     }
 
-    fn parse(key: &[u8], bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(crate) fn parse(key: &[u8], bytes: &[u8]) -> Result<Self, StoreError> {
         let mut body = row::open(b'P', Table::Meta, key, bytes)?;
         let id = key
             .strip_prefix(PACK_ROW)
             .filter(|id| id.len() == 12)
             .and_then(PackId::of_key);
-        let pack = LivePack {
+        let mut pack = LivePack {
             id: id.ok_or_else(|| body.fail(Fault::Layout))?,
             bytes: body.u64()?,
             objects: body.u32()?,
             chunk_bytes: body.u32()?,
             block_entries: body.u32()?,
             shard_bits: body.u8()?,
-            promisor: body.u8()? != 0,
-            checksum: body.oid()?,
+            promisor: false,
+            cruft: false,
+            checksum: ObjectId::NULL,
         };
+        match body.u8()? {
+            0 => {}
+            1 => pack.promisor = true,
+            2 => pack.cruft = true,
+            _ => return Err(body.fail(Fault::Layout)),
+        }
+        pack.checksum = body.oid()?;
         body.end()?;
         if pack.chunk_bytes == 0 || pack.block_entries == 0 || pack.shard_bits > 8 {
             return Err(body.fail(Fault::Inconsistent("has impossible sizes")));
@@ -409,73 +426,8 @@ impl LivePack {
     }
 }
 
-fn pack_row_key(id: PackId) -> Vec<u8> {
+pub(crate) fn pack_row_key(id: PackId) -> Vec<u8> {
     let mut key = PACK_ROW.to_vec();
     key.extend_from_slice(&id.to_bytes());
     key
-}
-
-/// All published packs, newest first.
-pub(crate) async fn live_packs(backend: &dyn Backend) -> Result<Vec<LivePack>, StoreError> {
-    let mut packs = Vec::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let rows = backend.list(Table::Meta, PACK_ROW, after.as_deref(), 256).await?;
-        for (key, row) in &rows {
-            packs.push(LivePack::parse(key, row)?);
-        }
-        match rows.into_iter().next_back() {
-            Some((key, _)) => after = Some(key),
-            None => break,
-        }
-    }
-    packs.reverse();
-    Ok(packs)
-}
-
-/// Removes the rows of packs that were never published. Only for the holder of the writer's lock.
-/// Answers how many packs it removed.
-pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
-    let live = live_packs(backend).await?;
-    let mut swept = 0;
-    for table in [Table::Chunks, Table::Index] {
-        // From the first key of one pack to the first key of the next: one read for each pack.
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let keys = backend.list_keys(table, b"", after.as_deref(), 1).await?;
-            let Some(key) = keys.into_iter().next() else { break };
-            let Some(id) = PackId::of_key(&key) else {
-                backend
-                    .commit(removal(vec![Change::Delete(table, key.clone())]))
-                    .await?;
-                after = Some(key);
-                continue;
-            };
-            if !live.iter().any(|pack| pack.id == id) {
-                remove_rows(backend, id).await?;
-                swept += 1;
-            }
-            let mut last = id.to_bytes().to_vec();
-            last.extend_from_slice(&[0xff; 8]);
-            after = Some(last);
-        }
-    }
-    Ok(swept)
-}
-
-async fn remove_rows(backend: &dyn Backend, id: PackId) -> Result<(), StoreError> {
-    let prefix = id.to_bytes().to_vec();
-    let changes = vec![
-        Change::DeletePrefix(Table::Chunks, prefix.clone()),
-        Change::DeletePrefix(Table::Index, prefix),
-    ];
-    Ok(backend.commit(removal(changes)).await?)
-}
-
-fn removal(changes: Vec<Change>) -> Batch {
-    Batch {
-        expect: Vec::new(),
-        changes,
-        durable: false,
-    }
 }

@@ -3,16 +3,17 @@
 //! once its state row does.
 //!
 //! The order within the transaction matters as well: a WebAssembly trap between two puts commits
-//! the puts before it. Packs and objects come first, refs after them, and the row that brings a
-//! repository into being last.
+//! the puts before it. Packs and objects come first, then the list of packs, then refs, then the
+//! row that brings a repository into being, and what is removed goes last.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::error::{RefProblem, StoreError};
+use super::manifest;
 use super::meta::{self, Meta, Stats};
-use super::pack_store::{self, PackId, ReadyPack};
+use super::pack_store::{PackId, ReadyPack, pack_row_key};
 use super::refs::{self, Refs, Target};
 use super::{objects, row};
 use crate::format::object::Kind;
@@ -109,7 +110,7 @@ impl Writer {
 
     /// Removes what was stored and not published, by this writer too.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        pack_store::sweep(&**self.backend()).await.map(drop)
+        manifest::sweep(&**self.backend()).await.map(drop)
     }
 
     /// The database.
@@ -160,6 +161,9 @@ pub struct Publication<'w> {
     create: bool,
     changes: Vec<Change>,
     updates: Vec<RefUpdate>,
+    packs: Vec<PackId>,
+    retired: Vec<PackId>,
+    removed: Vec<ObjectId>,
 }
 
 impl<'w> Publication<'w> {
@@ -170,6 +174,9 @@ impl<'w> Publication<'w> {
             create: false,
             changes: Vec::new(),
             updates: Vec::new(),
+            packs: Vec::new(),
+            retired: Vec::new(),
+            removed: Vec::new(),
         }
     }
 
@@ -181,7 +188,21 @@ impl<'w> Publication<'w> {
 
     /// A pack, whose bytes and index rows are written.
     pub fn pack(&mut self, pack: ReadyPack) -> &mut Self {
+        self.packs.push(pack.live().id);
         self.change(pack.live().put())
+    }
+
+    /// Packs that are live no more. Their bytes stay until somebody removes them; readers that have
+    /// the old list find out when they are gone.
+    pub fn retire(&mut self, packs: &[PackId]) -> &mut Self {
+        self.retired.extend_from_slice(packs);
+        self
+    }
+
+    /// Objects that lose the rows of their own.
+    pub fn remove_objects(&mut self, oids: &[ObjectId]) -> &mut Self {
+        self.removed.extend_from_slice(oids);
+        self
     }
 
     /// An object, stored in a row of its own. The caller has hashed it.
@@ -235,6 +256,12 @@ impl<'w> Publication<'w> {
         // What this reads is what the transaction finds: whoever changes refs raises the fence
         // first. The rows of the refs are expected all the same; that costs nothing.
         check_names(&self.updates)?;
+        let mut list = None;
+        if !(self.packs.is_empty() && self.retired.is_empty() && self.removed.is_empty()) {
+            let found = manifest::List::load(&**backend).await?;
+            batch.changes.push(found.replace(&self.retired, &self.packs));
+            list = Some(found.expect());
+        }
         if self.create {
             batch.expect.push(expect(Table::Meta, meta::STATE, None));
             check_conflicts(&BTreeSet::new(), &self.updates)?;
@@ -266,6 +293,13 @@ impl<'w> Publication<'w> {
                 check_conflicts(&all.into_iter().map(|found| found.name).collect(), &self.updates)?;
             }
         }
+        // Last, so that the others keep their numbers.
+        batch.expect.extend(list);
+        let retired = self.retired.iter().map(|id| (Table::Meta, pack_row_key(*id)));
+        let removed = self.removed.iter().map(|oid| (Table::Objects, oid.as_bytes().to_vec()));
+        batch
+            .changes
+            .extend(retired.chain(removed).map(|(table, key)| Change::Delete(table, key)));
         match backend.commit(batch).await {
             Ok(()) => Ok(()),
             Err(StorageError::Conflict { expectation: 0 }) => Err(StoreError::Fenced),

@@ -273,6 +273,32 @@ fn a_chunk_that_is_gone_names_the_object_and_an_object_that_is_not_there_is_miss
 }
 
 #[test]
+fn a_pack_whose_row_is_gone_or_a_list_of_packs_that_is_gone_is_damage_and_nothing_is_swept() {
+    let (pack, index) = sample().finish();
+    for gone in [&b"pack"[..], b"manifest"] {
+        let storage = storage();
+        run(async {
+            let repository = clone(&storage, "a", &pack, &index).await;
+            let batch = Batch {
+                changes: vec![Change::DeletePrefix(Table::Meta, gone.to_vec())],
+                ..Batch::default()
+            };
+            repository.backend.commit(batch).await.unwrap();
+            let before = rows(&*repository.backend).await.len();
+            let is_absent = |error: &StoreError| matches!(error, StoreError::Row { table: Table::Meta, key, fault: Fault::Absent } if key.starts_with(gone));
+            let opened = Odb::open(Rc::clone(&repository.backend)).await;
+            assert!(opened.is_err_and(|error| is_absent(&error)));
+            let catalog = gitside::store::catalog::Catalog::open(Rc::clone(&storage))
+                .await
+                .unwrap();
+            let writer = catalog.writer(&repository, gitside::host::Wait::No).await;
+            assert!(writer.is_err_and(|error| is_absent(&error)));
+            assert_eq!(rows(&*repository.backend).await.len(), before);
+        });
+    }
+}
+
+#[test]
 fn a_large_blob_streams_and_its_last_piece_waits_for_the_hash() {
     let content = Random(77).bytes(3_000_001);
     let mut pack = PackBuilder::new();

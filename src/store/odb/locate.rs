@@ -12,38 +12,12 @@ use crate::store::index::{self, Block, Shard};
 use crate::store::pack_store::{LivePack, PackId};
 
 impl Odb {
-    /// In which pack, and where, each object is; `None` if in no pack. An object that is missing
-    /// makes it look for new packs once.
+    /// In which pack of the list as it is known, and where, each object is; `None` if in no pack.
     pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, u32)>>, StoreError> {
-        let before = Rc::clone(&self.packs.borrow());
-        let mut places = self.locate_in(oids, &before).await?;
-        let missing: Vec<usize> = (0..)
-            .zip(&places)
-            .filter(|(_, place)| place.is_none())
-            .map(|(at, _)| at)
-            .collect();
-        if missing.is_empty() {
-            return Ok(places);
-        }
-        self.refresh().await?;
-        let after = Rc::clone(&self.packs.borrow());
-        let new: Vec<LivePack> = after.iter().filter(|pack| !before.contains(pack)).copied().collect();
-        if !new.is_empty() {
-            let again: Vec<ObjectId> = missing.iter().filter_map(|at| oids.get(*at).copied()).collect();
-            for (at, place) in missing.into_iter().zip(self.locate_in(&again, &new).await?) {
-                set_place(&mut places, at, place);
-            }
-        }
-        Ok(places)
-    }
-
-    async fn locate_in(
-        &self,
-        oids: &[ObjectId],
-        packs: &[LivePack],
-    ) -> Result<Vec<Option<(LivePack, u32)>>, StoreError> {
+        let list = self.manifest();
+        let packs = &list.packs;
         let mut wanted = Vec::new();
-        for pack in packs {
+        for pack in packs.iter() {
             let of = |oid: &ObjectId| index::shard_of(pack.shard_bits, oid.first_byte());
             let numbers: BTreeSet<u8> = oids.iter().map(of).collect();
             wanted.extend(numbers.into_iter().map(|shard| (*pack, (pack.id, shard))));
@@ -188,12 +162,6 @@ impl Odb {
             blocks.push(Rc::new(Block::parse(pack, *block, &row)?));
         }
         Ok(blocks)
-    }
-}
-
-fn set_place(places: &mut [Option<(LivePack, u32)>], at: usize, place: Option<(LivePack, u32)>) {
-    if let Some(old) = places.get_mut(at) {
-        *old = place;
     }
 }
 

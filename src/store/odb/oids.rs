@@ -11,7 +11,8 @@ use crate::store::index;
 /// Keys of rows that are listed at a time.
 const KEYS: usize = 4096;
 
-/// Ids of a repository, in order, each once.
+/// Ids of a repository, in order, each once. Objects that are stored all the while are among them,
+/// however often they move meanwhile.
 pub struct Oids<'a> {
     odb: &'a Odb,
     next: Option<ObjectId>,
@@ -49,16 +50,11 @@ impl<'a> Oids<'a> {
     pub async fn next(&mut self) -> Result<Option<Vec<ObjectId>>, StoreError> {
         while let Some(first) = self.next {
             let byte = first.first_byte();
-            let packs = self.odb.packs();
-            let wanted: Vec<_> = packs
-                .iter()
-                .map(|pack| (*pack, (pack.id, index::shard_of(pack.shard_bits, byte))))
-                .collect();
-            let mut ids = Vec::new();
-            for shard in self.odb.shards(wanted).await?.into_values() {
-                ids.extend(shard.from(&first).iter().take_while(|oid| oid.first_byte() == byte));
-            }
-            self.rows.take(self.odb, byte, &mut ids).await?;
+            // Rows before packs: what has no row any more is in a pack of the list as it is then.
+            self.rows.list(self.odb, byte).await?;
+            let in_packs = async || self.odb.ids_from(&first).await;
+            let mut ids = self.odb.steadily(in_packs).await?;
+            self.rows.take(byte, &mut ids);
             ids.retain(|oid| (first..=self.last).contains(oid));
             ids.sort_unstable();
             ids.dedup();
@@ -75,23 +71,44 @@ impl<'a> Oids<'a> {
     }
 }
 
+impl Odb {
+    /// The ids in packs that have the same first byte and are not smaller, in any order.
+    async fn ids_from(&self, first: &ObjectId) -> Result<Vec<ObjectId>, StoreError> {
+        let byte = first.first_byte();
+        let list = self.manifest();
+        let wanted = list
+            .packs
+            .iter()
+            .map(|pack| (*pack, (pack.id, index::shard_of(pack.shard_bits, byte))));
+        let mut ids = Vec::new();
+        for shard in self.shards(wanted.collect()).await?.into_values() {
+            ids.extend(shard.from(first).iter().take_while(|oid| oid.first_byte() == byte));
+        }
+        Ok(ids)
+    }
+}
+
 impl Rows {
-    /// Moves the ids that start with a byte to `ids`; those before are of no use any more.
-    async fn take(&mut self, odb: &Odb, byte: u8, ids: &mut Vec<ObjectId>) -> Result<(), StoreError> {
-        loop {
-            while let Some(oid) = self.listed.pop_front_if(|oid| oid.first_byte() <= byte) {
-                ids.push(oid);
-            }
-            if self.all_listed || !self.listed.is_empty() {
-                return Ok(());
-            }
+    /// Lists until all ids that start with a byte are there.
+    async fn list(&mut self, odb: &Odb, byte: u8) -> Result<(), StoreError> {
+        while !self.all_listed && self.listed.back().is_none_or(|last| last.first_byte() <= byte) {
             let keys = odb
                 .backend
                 .list_keys(Table::Objects, &self.prefix, self.after.as_deref(), KEYS)
                 .await?;
-            self.listed = keys.iter().filter_map(|key| ObjectId::from_bytes(key)).collect();
+            odb.refresh().await?;
+            self.listed
+                .extend(keys.iter().filter_map(|key| ObjectId::from_bytes(key)));
             self.all_listed = keys.len() < KEYS;
             self.after = keys.into_iter().next_back();
+        }
+        Ok(())
+    }
+
+    /// Moves the ids that start with a byte, or are smaller, to `ids`.
+    fn take(&mut self, byte: u8, ids: &mut Vec<ObjectId>) {
+        while let Some(oid) = self.listed.pop_front_if(|oid| oid.first_byte() <= byte) {
+            ids.push(oid);
         }
     }
 }

@@ -1,9 +1,11 @@
-//! An object piece by piece, for blobs too large to hold.
+//! An object piece by piece, for blobs too large to hold. If the pack is replaced meanwhile, the
+//! stream goes on from where the object is then.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::locate::find;
+use super::steady::{RESTARTS, is_damage};
 use super::{Info, Odb};
 use crate::format::hash::ObjectHasher;
 use crate::format::oid::ObjectId;
@@ -34,6 +36,7 @@ enum Source {
 struct Packed {
     odb: Rc<Odb>,
     oid: ObjectId,
+    info: Info,
     pack: LivePack,
     /// The part of the pack that is still to be read.
     at: u64,
@@ -41,28 +44,55 @@ struct Packed {
     inflater: Inflater,
     window: Window,
     hasher: Option<ObjectHasher>,
+    /// Bytes that were hashed.
+    hashed: u64,
+    /// Bytes that are inflated again, after the stream went on elsewhere, and were hashed before.
+    skip: u64,
     /// Inflated and hashed; the last of them is withheld.
     ready: VecDeque<Vec<u8>>,
+    /// Whether the object has to be found first: at the start, and when its pack was replaced.
+    lost: bool,
+    /// How often it may still be found again.
+    restarts: usize,
     done: bool,
+}
+
+/// An entry that is worth streaming.
+struct Place {
+    pack: LivePack,
+    offset: u64,
+    end: u64,
+    info: Info,
+}
+
+/// Where the object lies, if it is stored whole in a pack and is large.
+async fn find_large(odb: &Odb, oid: &ObjectId) -> Result<Option<Place>, StoreError> {
+    let Some(Some((pack, row))) = odb.locate(&[*oid]).await?.pop() else {
+        return Ok(None);
+    };
+    let blocks = odb.blocks(std::iter::once((pack, row / pack.block_entries))).await?;
+    let (found, end) = find(&blocks, &pack, row)?;
+    let large = found.size > odb.limits.object_bytes.min(4 * PIECE as u64);
+    let place = Place {
+        pack,
+        offset: found.offset,
+        end,
+        info: Info {
+            kind: found.kind,
+            size: found.size,
+        },
+    };
+    Ok(Some(place).filter(|_| found.base.is_none() && large))
 }
 
 impl ObjectStream {
     pub(super) async fn open(odb: &Rc<Odb>, oid: ObjectId) -> Result<Self, StoreError> {
-        if let Some(Some((pack, row))) = odb.locate(&[oid]).await?.pop() {
-            let blocks = odb.blocks(std::iter::once((pack, row / pack.block_entries))).await?;
-            let (found, end) = find(&blocks, &pack, row)?;
-            let large = found.size > odb.limits.object_bytes.min(4 * PIECE as u64);
-            if found.base.is_none() && large {
-                let info = Info {
-                    kind: found.kind,
-                    size: found.size,
-                };
-                let packed = Packed::open(Rc::clone(odb), oid, pack, info, found.offset, end).await?;
-                return Ok(ObjectStream {
-                    info,
-                    source: Source::Packed(Box::new(packed)),
-                });
-            }
+        if let Some(place) = odb.steadily(async || find_large(odb, &oid).await).await? {
+            let packed = Packed::new(Rc::clone(odb), oid, &place);
+            return Ok(ObjectStream {
+                info: place.info,
+                source: Source::Packed(Box::new(packed)),
+            });
         }
         let object = odb.read(&oid).await?;
         Ok(ObjectStream {
@@ -104,46 +134,75 @@ impl ObjectStream {
 }
 
 impl Packed {
-    async fn open(
-        odb: Rc<Odb>,
-        oid: ObjectId,
-        pack: LivePack,
-        info: Info,
-        offset: u64,
-        end: u64,
-    ) -> Result<Self, StoreError> {
-        let mut packed = Packed {
+    fn new(odb: Rc<Odb>, oid: ObjectId, place: &Place) -> Self {
+        Packed {
             odb,
             oid,
-            pack,
-            at: offset,
-            end,
+            info: place.info,
+            pack: place.pack,
+            at: place.offset,
+            end: place.end,
             inflater: Inflater::new(),
             window: Window::default(),
-            hasher: Some(ObjectHasher::new(info.kind, info.size)),
+            hasher: Some(ObjectHasher::new(place.info.kind, place.info.size)),
+            hashed: 0,
+            skip: 0,
             ready: VecDeque::new(),
+            lost: true,
+            restarts: RESTARTS,
             done: false,
+        }
+    }
+
+    /// Finds the object, where it is now, and starts to inflate it. What was hashed is not hashed
+    /// again: what has been given out must fit what is still to come.
+    async fn find(&mut self) -> Result<(), StoreError> {
+        let odb = Rc::clone(&self.odb);
+        let Some(place) = odb.steadily(async || find_large(&odb, &self.oid).await).await? else {
+            let object = odb.read(&self.oid).await?;
+            self.skip = self.hashed;
+            for piece in object.data.chunks(PIECE) {
+                self.take(piece);
+            }
+            self.done = true;
+            return self.verify();
         };
-        packed.inflater.begin(info.size);
+        (self.pack, self.at, self.end) = (place.pack, place.offset, place.end);
+        self.skip = self.hashed;
+        self.window = Window::default();
+        self.inflater.begin(self.info.size);
         // A header may lie across two chunks.
         let mut head = Vec::new();
         let header = loop {
-            let bytes = packed.bytes(packed.at + head.len() as u64).await?;
+            let bytes = self.bytes(self.at + head.len() as u64).await?;
             if bytes.is_empty() {
-                return Err(packed.fail(Fault::Length));
+                return Err(self.fail(Fault::Length));
             }
             head.extend_from_slice(bytes.get(..64).unwrap_or(&bytes));
             match entry::read(&head) {
                 Ok(Some(header)) => break header,
                 Ok(None) => {}
-                Err(_) => return Err(packed.fail(Fault::Layout)),
+                Err(_) => return Err(self.fail(Fault::Layout)),
             }
         };
-        if header.kind != EntryKind::Whole(info.kind) || header.size != info.size {
-            return Err(packed.fail(Fault::Inconsistent("is not what its index says")));
+        if place.info != self.info || header.kind != EntryKind::Whole(self.info.kind) || header.size != self.info.size {
+            return Err(self.fail(Fault::Inconsistent("is not what its index says")));
         }
-        packed.at += header.length as u64;
-        Ok(packed)
+        self.at += header.length as u64;
+        self.lost = false;
+        Ok(())
+    }
+
+    /// Hashes some bytes, and keeps them until they are given out.
+    fn take(&mut self, bytes: &[u8]) {
+        let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+        self.skip -= known as u64;
+        let bytes = bytes.get(known..).unwrap_or_default();
+        if let Some(hasher) = self.hasher.as_mut().filter(|_| !bytes.is_empty()) {
+            hasher.update(bytes);
+            self.hashed += bytes.len() as u64;
+            self.ready.push_back(bytes.to_vec());
+        }
     }
 
     fn fail(&self, fault: Fault) -> StoreError {
@@ -174,36 +233,47 @@ impl Packed {
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         while !self.done && self.ready.len() < 2 {
-            let bytes = self.bytes(self.at).await?;
-            if bytes.is_empty() {
-                return Err(self.fail(Fault::Inflate));
+            let step = match self.lost {
+                true => self.find().await,
+                false => self.inflate().await,
+            };
+            let Err(error) = step else { continue };
+            // The pack may have been replaced.
+            self.odb.refresh().await?;
+            if self.done || !is_damage(&error) || self.odb.manifest().has(self.pack.id) || self.restarts == 0 {
+                return Err(error);
             }
-            self.at += bytes.len() as u64;
-            let mut rest = bytes.as_slice();
-            loop {
-                let pushed = self.inflater.push_window(rest, &mut self.window);
-                let pushed = pushed.map_err(|_| self.fail(Fault::Inflate))?;
-                let fresh = self.window.fresh().to_vec();
-                rest = rest.get(pushed.consumed..).unwrap_or_default();
-                let idle = fresh.is_empty();
-                if let Some(hasher) = self.hasher.as_mut().filter(|_| !idle) {
-                    hasher.update(&fresh);
-                    self.ready.push_back(fresh);
-                }
-                if pushed.done {
-                    self.done = true;
-                    if !rest.is_empty() || self.at != self.end {
-                        return Err(self.fail(Fault::Inflate));
-                    }
-                    self.verify()?;
-                    break;
-                }
-                if rest.is_empty() && idle {
-                    break;
-                }
-            }
+            self.restarts -= 1;
+            self.lost = true;
         }
         Ok(self.ready.pop_front())
+    }
+
+    /// Inflates and hashes what the next chunk has.
+    async fn inflate(&mut self) -> Result<(), StoreError> {
+        let bytes = self.bytes(self.at).await?;
+        if bytes.is_empty() {
+            return Err(self.fail(Fault::Inflate));
+        }
+        self.at += bytes.len() as u64;
+        let mut rest = bytes.as_slice();
+        loop {
+            let pushed = self.inflater.push_window(rest, &mut self.window);
+            let pushed = pushed.map_err(|_| self.fail(Fault::Inflate))?;
+            let fresh = self.window.fresh().to_vec();
+            rest = rest.get(pushed.consumed..).unwrap_or_default();
+            self.take(&fresh);
+            if pushed.done {
+                self.done = true;
+                if !rest.is_empty() || self.at != self.end {
+                    return Err(self.fail(Fault::Inflate));
+                }
+                return self.verify();
+            }
+            if rest.is_empty() && fresh.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     fn verify(&mut self) -> Result<(), StoreError> {
