@@ -134,10 +134,11 @@ impl Links {
                 missing.push((node.oid, node.expected));
             }
         }
+        let mut asked = HashSet::new();
         for tip in tips {
             let number = self.find(tip);
             let is_named = number.and_then(|number| named.get(index(number)).copied());
-            if self.kind(tip).is_none() && is_named != Some(true) && !missing.contains(&(*tip, None)) {
+            if self.kind(tip).is_none() && is_named != Some(true) && asked.insert(tip) {
                 missing.push((*tip, None));
             }
         }
@@ -146,23 +147,30 @@ impl Links {
 
     /// The error for what remains of [`Links::missing`].
     pub fn not_connected(&self, missing: &[Missing]) -> NotConnected {
-        let referrer = |oid: &ObjectId| {
-            let number = self.find(oid)?;
-            let node = self.node(number)?;
-            if node.referrer != NONE {
-                return self.node(node.referrer).map(|node| node.oid);
-            }
-            let (commit, _) = self.parents.iter().find(|(_, parent)| *parent == number)?;
-            self.node(*commit).map(|node| node.oid)
-        };
         NotConnected {
             count: missing.len() as u64,
             missing: missing
                 .iter()
                 .take(NAMED)
-                .map(|(oid, _)| (*oid, referrer(oid)))
+                .map(|(oid, _)| (*oid, self.referrer(oid)))
                 .collect(),
         }
+    }
+
+    /// An object that names that one, if any does.
+    pub fn referrer(&self, oid: &ObjectId) -> Option<ObjectId> {
+        let number = self.find(oid)?;
+        let node = self.node(number)?;
+        if node.referrer != NONE {
+            return self.node(node.referrer).map(|node| node.oid);
+        }
+        let (commit, _) = self.parents.iter().find(|(_, parent)| *parent == number)?;
+        self.node(*commit).map(|node| node.oid)
+    }
+
+    /// How many ids were noted or named.
+    pub fn ids(&self) -> u64 {
+        self.nodes.len() as u64
     }
 
     /// The kind of an object that was noted.

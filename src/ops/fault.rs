@@ -228,6 +228,19 @@ fn link(stage: Stage, error: &LinkError) -> GitError {
     GitError::new(Code::PackInvalid, stage, message).with("oid", Datum::Text(oid.to_hex()))
 }
 
+/// A clone has nothing a thin pack could build on, so a server that sends one breaks the protocol:
+/// gitprotocol-capabilities(5), "thin-pack".
+pub(crate) fn thin_pack(bases: &[ObjectId]) -> GitError {
+    let named: Vec<String> = bases.iter().take(10).map(ObjectId::to_hex).collect();
+    let message = format!(
+        "the pack has {} unresolved deltas against objects that are not in it: {}",
+        bases.len(),
+        named.join(", ")
+    );
+    GitError::new(Code::PackInvalid, Stage::Unpack, message)
+        .with_hint("nothing was stored; the server sent a thin pack that was not asked for")
+}
+
 /// The server did not send all that the new refs reach.
 pub(crate) fn not_connected(error: &NotConnected) -> GitError {
     let named: Vec<String> = error

@@ -2,6 +2,7 @@
 
 pub mod cat;
 pub mod clone;
+pub mod connectivity;
 pub mod export;
 pub(crate) mod fault;
 pub mod for_each_ref;
@@ -12,7 +13,7 @@ pub mod ls_tree;
 pub mod negotiate;
 pub(crate) mod object;
 pub(crate) mod path;
-pub(crate) mod receive;
+pub mod receive;
 pub mod remote;
 pub mod remotes;
 pub mod repository;

@@ -2,115 +2,233 @@
 //! inflated and hashed, deltas are resolved afterwards, and everything the objects name is noted
 //! for the connectivity check. Nothing of it is visible until a publication says so.
 //!
-//! Git's index-pack(1), with the storage of a browser in place of a file.
+//! Git's index-pack(1) and unpack-objects(1), with the storage of a browser in place of files:
+//!
+//! * A pack of few objects is taken apart: each becomes a row of its own, and the pack is never
+//!   written. So many small fetches do not become as many packs.
+//! * A thin pack is completed, as by `index-pack --fix-thin`: the objects it builds on and does not
+//!   hold are appended, so that what is stored, and exported, is whole without any other pack.
+
+mod complete;
+mod noted;
+mod unpack;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
-use crate::algo::connected::Links;
-use crate::error::{Code, Failure, GitError, Outcome, Stage};
-use crate::format::object::Kind;
+use self::complete::Completion;
+pub use self::noted::{Noted, Tags};
+use self::unpack::Unpacked;
+use crate::error::{Outcome, Stage};
 use crate::format::oid::ObjectId;
-use crate::format::pack::resolve::{DeltaResolver, PackBytes, Step};
-use crate::format::pack::scan::{PackScanner, What};
+use crate::format::pack::resolve::{Base, DeltaResolver, PackBytes, Step};
+use crate::format::pack::scan::{PackScanner, ScannedPack, What};
 use crate::format::pack::{Limits, PackIndex};
-use crate::format::tag::TagRef;
-use crate::ops::fault::At;
+use crate::host::Async;
+use crate::ops::fault::{self, At};
+use crate::store::manifest;
+use crate::store::objects::ReadyObject;
+use crate::store::odb::{Object, Odb};
 use crate::store::pack_store::{PackSink, ReadyPack, StagedPack};
-use crate::store::publish::Writer;
+use crate::store::publish::{Publication, Writer};
 use crate::task::{Phase, Progress, Task};
 
 /// Bytes of a pack kept in memory between the two passes. A pack up to this size is not read back
 /// from storage; more would not fit beside the rest in a tab of a phone.
 const KEEP: usize = 128 << 20;
 
+/// Bytes of a pack that is taken apart, and bytes of all its objects: larger ones stay packs, since
+/// until the last object is known everything is held in memory.
+const UNPACK_BYTES: u64 = 8 << 20;
+
+/// Bytes of bases from outside held at a time, unless a single one has more.
+const BASES_BYTES: u64 = 16 << 20;
+
 /// Objects between two reports of progress: a report is a message to another thread.
 const REPORT_EVERY: u64 = 256;
 
 /// Where pack bytes come from.
-pub(crate) trait PackSource {
+#[expect(async_fn_in_trait, reason = "nothing here leaves its thread")]
+pub trait PackSource {
     /// The next bytes of the pack, or `None` at its end, as the protocol (not the connection) says.
     async fn next(&mut self) -> Outcome<Option<Vec<u8>>>;
 }
 
-/// A pack that is stored and indexed, and not visible yet.
-pub(crate) struct Received {
-    /// To be published.
-    pub(crate) pack: ReadyPack,
-    /// What it holds.
-    pub(crate) index: PackIndex,
-    /// What its objects point to.
-    pub(crate) noted: Noted,
+/// Brings objects that are promised and not stored.
+pub trait FetchMissing {
+    /// Stores as many of the objects as their remote has, so that they can be read afterwards.
+    fn fetch<'a>(&'a self, task: &'a Task, oids: &'a [ObjectId]) -> Async<'a, Outcome<()>>;
 }
 
-/// What was noted of the objects while they passed.
-pub(crate) struct Noted {
-    /// Which there are, and which they name.
-    pub(crate) links: Links,
-    /// What its annotated tags point to.
-    pub(crate) tags: Tags,
+/// How a pack is to be taken in.
+pub struct Intake<'a> {
+    /// A random number that the server does not know.
+    pub seed: u64,
+    /// What the pack may ask of us, the bases it lacks included.
+    pub limits: Limits,
+    /// What deltas may be made against beside the pack itself; `None` refuses thin packs, as a
+    /// clone does, which has nothing to build on.
+    pub base: Option<&'a Odb>,
+    /// Where a base comes from that `base` does not have: from the promisor remote of a partial
+    /// clone.
+    pub missing: Option<&'a dyn FetchMissing>,
+    /// Packs of fewer objects are taken apart (git's `fetch.unpackLimit`, 100 unless set); 0 keeps
+    /// every pack.
+    pub unpack_below: u32,
+    /// The remote is a promisor: the pack is kept as a pack, and marked.
+    pub promisor: bool,
 }
 
-impl Noted {
-    fn object(&mut self, kind: Kind, oid: ObjectId, content: &[u8]) -> Outcome<()> {
-        self.tags.note(kind, oid, content);
-        self.links.object(kind, oid, content).at(Stage::Unpack)
+/// What came. It is stored or ready to be, and not visible yet.
+pub struct Received {
+    stored: Stored,
+    objects: u64,
+    /// What was noted of the objects while they passed.
+    pub noted: Noted,
+}
+
+enum Stored {
+    /// There was nothing, or nothing new.
+    Nothing,
+    Pack(ReadyPack),
+    Objects(Vec<ReadyObject>),
+}
+
+impl Received {
+    /// How many different objects came.
+    pub fn objects(&self) -> u64 {
+        self.objects
     }
-}
 
-/// Annotated tags and their targets, to peel refs without trusting the server's word for it.
-#[derive(Default)]
-pub(crate) struct Tags(BTreeMap<ObjectId, ObjectId>);
-
-/// How many tags of tags are followed. Git has no limit; nobody has three.
-const PEEL_LIMIT: usize = 1000;
-
-impl Tags {
-    fn note(&mut self, kind: Kind, oid: ObjectId, content: &[u8]) {
-        if kind != Kind::Tag {
-            return;
-        }
-        if let Ok(tag) = TagRef::parse(content) {
-            self.0.insert(oid, tag.object);
+    /// Bytes that are stored of them, or will be.
+    pub fn bytes(&self) -> u64 {
+        match &self.stored {
+            Stored::Nothing => 0,
+            Stored::Pack(pack) => pack.live().bytes,
+            Stored::Objects(objects) => objects.iter().map(ReadyObject::bytes).sum(),
         }
     }
 
-    /// The object at the end of a chain of tags, or `None` for what is no tag, or for a chain
-    /// without an end in sight.
-    pub(crate) fn peel(&self, oid: &ObjectId) -> Option<ObjectId> {
-        let mut target = self.0.get(oid)?;
-        for _ in 0..PEEL_LIMIT {
-            match self.0.get(target) {
-                Some(next) => target = next,
-                None => return Some(*target),
+    /// How many packs they make: one or none.
+    pub fn packs(&self) -> u64 {
+        u64::from(matches!(self.stored, Stored::Pack(_)))
+    }
+
+    /// Makes them visible with that publication.
+    pub fn publish(self, publication: &mut Publication<'_>) {
+        match self.stored {
+            Stored::Nothing => {}
+            Stored::Pack(pack) => drop(publication.pack(pack)),
+            Stored::Objects(objects) => {
+                for object in objects {
+                    publication.ready(object);
+                }
             }
         }
-        None
+    }
+
+    /// Removes what is stored already, for whoever does not publish it. What cannot be removed now
+    /// is removed before the next writer writes.
+    pub async fn discard(self, writer: &Writer) {
+        if let Stored::Pack(pack) = self.stored {
+            let _swept_later = manifest::remove_rows(&**writer.backend(), pack.live().id).await;
+        }
     }
 }
 
-/// Receives one pack. `seed` is a random number that the server does not know.
-pub(crate) async fn receive(
+/// Receives one pack. If it is refused, nothing of it stays.
+pub async fn receive(
     task: &Task,
     writer: &Writer,
     source: &mut impl PackSource,
-    seed: u64,
-    limits: Limits,
+    intake: &Intake<'_>,
 ) -> Outcome<Received> {
-    let mut noted = Noted {
-        links: Links::with_seed(seed),
-        tags: Tags::default(),
+    let id = writer.new_pack();
+    let sink = PackSink::new(writer.backend().clone(), id, KEEP);
+    let received = take_in(task, sink, source, intake).await;
+    if received.is_err() {
+        // If that fails too, the next writer does it; the caller wants to know why the pack was
+        // refused.
+        let _swept_later = manifest::remove_rows(&**writer.backend(), id).await;
+    }
+    received
+}
+
+async fn take_in(
+    task: &Task,
+    mut sink: PackSink,
+    source: &mut impl PackSource,
+    intake: &Intake<'_>,
+) -> Outcome<Received> {
+    let mut noted = Noted::with_seed(intake.seed);
+    let mut unpacked = (intake.unpack_below > 0 && !intake.promisor).then(Unpacked::default);
+    if unpacked.is_some() {
+        sink.hold(UNPACK_BYTES);
+    }
+    let scanned = scan(task, &mut sink, source, intake, &mut noted, &mut unpacked).await?;
+    if scanned.objects() == 0 {
+        return Ok(Received {
+            stored: Stored::Nothing,
+            objects: 0,
+            noted,
+        });
+    }
+    let mut staged = sink.finish().await.at(Stage::Receive)?;
+    let completion = unpacked.is_none().then(|| Completion::new(intake.limits));
+    let mut resolving = Resolving {
+        task,
+        intake,
+        noted: &mut noted,
+        unpacked,
+        completion,
     };
-    let mut sink = PackSink::new(writer.backend().clone(), writer.new_pack(), KEEP);
-    let mut scanner = PackScanner::new(limits);
+    let index = resolving.resolve(&mut staged, scanned).await?;
+    let Resolving {
+        unpacked, completion, ..
+    } = resolving;
+    report(task, Phase::Writing, 0, None, None);
+    if let Some(unpacked) = unpacked {
+        let objects = unpacked.objects();
+        let new = unpacked.without_stored(intake.base).await?;
+        let stored = match new.is_empty() {
+            true => Stored::Nothing,
+            false => Stored::Objects(new),
+        };
+        return Ok(Received { stored, objects, noted });
+    }
+    let objects = distinct(&index);
+    let (staged, index) = match completion {
+        Some(completion) => completion.finish(task, staged, index).await?,
+        None => (staged, index),
+    };
+    let pack = staged.write_index(&index).await.at(Stage::Unpack)?;
+    let stored = Stored::Pack(if intake.promisor { pack.promisor() } else { pack });
+    Ok(Received { stored, objects, noted })
+}
+
+/// The first pass, while the bytes arrive. Forgets `unpacked` once the pack is known to stay one.
+async fn scan(
+    task: &Task,
+    sink: &mut PackSink,
+    source: &mut impl PackSource,
+    intake: &Intake<'_>,
+    noted: &mut Noted,
+    unpacked: &mut Option<Unpacked>,
+) -> Outcome<ScannedPack> {
+    let mut scanner = PackScanner::new(intake.limits);
     let mut done = 0;
     while let Some(bytes) = source.next().await? {
         // The scanner goes first: what it refuses is not worth storing.
         scanner.feed(&bytes).at(Stage::Receive)?;
         while let Some(scanned) = scanner.next().at(Stage::Receive)? {
             match scanned.what {
-                What::Object { kind, oid, content } => noted.object(kind, oid, content)?,
+                What::Object { kind, oid, content } => {
+                    noted.object(kind, oid, content)?;
+                    if let Some(unpacked) = unpacked {
+                        unpacked.add(kind, oid, content);
+                    }
+                }
                 What::LargeBlob { oid, .. } => noted.links.blob(oid).at(Stage::Unpack)?,
                 What::Delta | What::Passing { .. } => {}
             }
@@ -118,83 +236,117 @@ pub(crate) async fn receive(
                 done = u64::from(scanned.row) + 1;
             }
             if done % REPORT_EVERY == 0 {
-                report(
-                    task,
-                    Phase::Receiving,
-                    done,
-                    scanner.declared().map(u64::from),
-                    Some(sink.bytes()),
-                );
+                let total = scanner.declared().map(u64::from);
+                report(task, Phase::Receiving, done, total, Some(sink.bytes()));
             }
             task.checkpoint().await?;
         }
+        let small = scanner.declared().is_none_or(|count| count < intake.unpack_below)
+            && scanner.bytes() <= UNPACK_BYTES
+            && scanner.resolved_bytes() <= UNPACK_BYTES;
+        if !small {
+            *unpacked = None;
+            sink.hold(0);
+        }
         sink.write(&bytes).await.at(Stage::Receive)?;
-        report(
-            task,
-            Phase::Receiving,
-            done,
-            scanner.declared().map(u64::from),
-            Some(sink.bytes()),
-        );
+        let total = scanner.declared().map(u64::from);
+        report(task, Phase::Receiving, done, total, Some(sink.bytes()));
     }
-    let scanned = scanner.finish().at(Stage::Receive)?;
-    let total = u64::from(scanned.deltas());
-    let mut staged = sink.finish().await.at(Stage::Receive)?;
-    let index = resolve(
-        task,
-        DeltaResolver::new(scanned, limits).at(Stage::Unpack)?,
-        &mut staged,
-        &mut noted,
-        total,
-    )
-    .await?;
-    report(task, Phase::Writing, 0, None, None);
-    let pack = staged.write_index(&index).await.at(Stage::Unpack)?;
-    Ok(Received { pack, index, noted })
+    scanner.finish().at(Stage::Receive)
 }
 
-async fn resolve(
-    task: &Task,
-    mut resolver: DeltaResolver,
-    staged: &mut StagedPack,
-    noted: &mut Noted,
-    total: u64,
-) -> Outcome<PackIndex> {
-    let mut reported = 0;
-    loop {
-        match resolver.step(&Staged(staged)).at(Stage::Unpack)? {
-            Step::Object { kind, oid, content, .. } => noted.object(kind, oid, content)?,
-            Step::Working => {}
-            Step::NeedBytes(range) => {
-                staged.load(range).await.at(Stage::Unpack)?;
-                continue;
+/// The second pass.
+struct Resolving<'a> {
+    task: &'a Task,
+    intake: &'a Intake<'a>,
+    noted: &'a mut Noted,
+    /// Where objects go that get rows of their own.
+    unpacked: Option<Unpacked>,
+    /// Where bases go that the pack lacks; what is taken apart needs none.
+    completion: Option<Completion>,
+}
+
+impl Resolving<'_> {
+    async fn resolve(&mut self, staged: &mut StagedPack, scanned: ScannedPack) -> Outcome<PackIndex> {
+        let total = u64::from(scanned.deltas());
+        let mut resolver = DeltaResolver::new(scanned, self.intake.limits).at(Stage::Unpack)?;
+        let mut reported = 0;
+        loop {
+            match resolver.step(&Staged(staged)).at(Stage::Unpack)? {
+                Step::Object { kind, oid, content, .. } => {
+                    self.noted.object(kind, oid, content)?;
+                    if let Some(unpacked) = &mut self.unpacked {
+                        unpacked.add(kind, oid, content);
+                    }
+                }
+                Step::External { kind, content, .. } => {
+                    if let Some(completion) = &mut self.completion {
+                        completion.append(staged, kind, content).await?;
+                    }
+                }
+                Step::Working => {}
+                Step::NeedBytes(range) => {
+                    staged.load(range).await.at(Stage::Unpack)?;
+                    continue;
+                }
+                Step::NeedBases(oids) => {
+                    let bases = self.bases(oids).await?;
+                    resolver.provide(bases);
+                }
+                Step::Done => break,
             }
-            Step::NeedBases(bases) => return Err(thin(bases)),
-            Step::Done => break,
+            let resolved = u64::from(resolver.resolved());
+            if resolved >= reported + REPORT_EVERY {
+                reported = resolved;
+                report(self.task, Phase::Resolving, resolved, Some(total), None);
+            }
+            self.task.checkpoint().await?;
         }
-        let resolved = u64::from(resolver.resolved());
-        if resolved >= reported + REPORT_EVERY {
-            reported = resolved;
-            report(task, Phase::Resolving, resolved, Some(total), None);
-        }
-        task.checkpoint().await?;
+        report(self.task, Phase::Resolving, total, Some(total), None);
+        resolver.finish().at(Stage::Unpack)
     }
-    report(task, Phase::Resolving, total, Some(total), None);
-    resolver.finish().at(Stage::Unpack)
+
+    /// Reads the first of the objects, as many as may be held together.
+    async fn bases(&self, oids: &[ObjectId]) -> Outcome<Vec<Option<Base>>> {
+        let Some(odb) = self.intake.base else {
+            return Err(fault::thin_pack(oids).into());
+        };
+        let mut infos = odb.info(oids).await.at(Stage::Unpack)?;
+        let absent = oids.iter().zip(&infos).filter(|(_, info)| info.is_none());
+        let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+        if let Some(missing) = self.intake.missing
+            && !absent.is_empty()
+        {
+            missing.fetch(self.task, &absent).await?;
+            infos = odb.info(oids).await.at(Stage::Unpack)?;
+        }
+        let (mut count, mut bytes) = (0, 0u64);
+        for info in &infos {
+            bytes = bytes.saturating_add(info.map_or(0, |info| info.size));
+            if count > 0 && bytes > BASES_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        let (now, _later) = oids.split_at(count);
+        let read = odb.read_many(now).await.at(Stage::Unpack)?;
+        let base = |(oid, object): (&ObjectId, Option<Object>)| {
+            object.map(|Object { kind, data }| Base {
+                oid: *oid,
+                kind,
+                content: Rc::unwrap_or_clone(data),
+            })
+        };
+        Ok(now.iter().zip(read).map(base).collect())
+    }
 }
 
-/// A clone has nothing a thin pack could build on, so a server that sends one breaks the protocol:
-/// gitprotocol-capabilities(5), "thin-pack".
-fn thin(bases: &[ObjectId]) -> Failure {
-    let named: Vec<String> = bases.iter().take(10).map(ObjectId::to_hex).collect();
-    let message = format!(
-        "the pack has {} unresolved deltas against objects that are not in it: {}",
-        bases.len(),
-        named.join(", ")
-    );
-    GitError::new(Code::PackInvalid, Stage::Unpack, message)
-        .with_hint("nothing was stored; the server sent a thin pack that was not asked for")
-        .into()
+/// How many objects a pack has; it may hold one twice.
+fn distinct(index: &PackIndex) -> u64 {
+    let mut oids: Vec<ObjectId> = index.entries.iter().map(|entry| entry.oid).collect();
+    oids.sort_unstable();
+    oids.dedup();
+    oids.len() as u64
 }
 
 fn report(task: &Task, phase: Phase, loaded: u64, total: Option<u64>, bytes: Option<u64>) {

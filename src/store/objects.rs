@@ -29,16 +29,39 @@ const DEFLATE_FROM: usize = 128;
 /// git's default for loose objects (`core.looseCompression`) is 1: best speed.
 const LEVEL: u8 = 1;
 
-/// The row of an object. The caller has hashed it.
-pub(crate) fn put(oid: ObjectId, kind: Kind, content: &[u8]) -> Change {
-    let deflated = (content.len() >= DEFLATE_FROM).then(|| zlib::deflate(content, LEVEL));
-    let deflated = deflated.filter(|deflated| deflated.len() < content.len());
-    let mut row = vec![b'O', 1, kind as u8, u8::from(deflated.is_some())];
-    row.extend_from_slice(&(content.len() as u64).to_be_bytes());
-    let checksum = row::checksum(oid.as_bytes(), &row);
-    row.extend_from_slice(&checksum.to_be_bytes());
-    row.extend_from_slice(deflated.as_deref().unwrap_or(content));
-    Change::Put(Table::Objects, oid.as_bytes().to_vec(), row)
+/// An object in the shape in which it is stored, ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyObject {
+    oid: ObjectId,
+    row: Vec<u8>,
+}
+
+impl ReadyObject {
+    /// Deflates the content where that makes it smaller. The caller has hashed it.
+    pub fn new(oid: ObjectId, kind: Kind, content: &[u8]) -> Self {
+        let deflated = (content.len() >= DEFLATE_FROM).then(|| zlib::deflate(content, LEVEL));
+        let deflated = deflated.filter(|deflated| deflated.len() < content.len());
+        let mut row = vec![b'O', 1, kind as u8, u8::from(deflated.is_some())];
+        row.extend_from_slice(&(content.len() as u64).to_be_bytes());
+        let checksum = row::checksum(oid.as_bytes(), &row);
+        row.extend_from_slice(&checksum.to_be_bytes());
+        row.extend_from_slice(deflated.as_deref().unwrap_or(content));
+        ReadyObject { oid, row }
+    }
+
+    /// Its name.
+    pub fn oid(&self) -> ObjectId {
+        self.oid
+    }
+
+    /// Bytes it takes in storage.
+    pub fn bytes(&self) -> u64 {
+        self.row.len() as u64
+    }
+
+    pub(crate) fn put(self) -> Change {
+        Change::Put(Table::Objects, self.oid.as_bytes().to_vec(), self.row)
+    }
 }
 
 /// Reads the whole row.
@@ -135,7 +158,7 @@ mod tests {
 
     fn sample(content: &[u8]) -> (ObjectId, Vec<u8>) {
         let oid = hash::hash_object(Kind::Blob, content).unwrap();
-        match put(oid, Kind::Blob, content) {
+        match ReadyObject::new(oid, Kind::Blob, content).put() {
             Change::Put(Table::Objects, key, row) if key == oid.as_bytes() => (oid, row),
             other => panic!("{other:?}"),
         }

@@ -12,37 +12,28 @@
 //! [`Publication`](super::publish::Publication) writes the row in `meta` and lists the pack among
 //! the live ones ([`super::manifest`]). What a dead writer left is recognised by not being listed.
 
+mod sink;
+mod staged;
+mod tail;
 mod window;
 
-use std::borrow::Cow;
-use std::future::poll_fn;
 use std::ops::Range;
-use std::rc::Rc;
-use std::task::Poll;
 
-use self::window::Window;
+pub use self::sink::PackSink;
+pub use self::staged::StagedPack;
+pub use self::tail::Rehash;
 pub(crate) use self::window::assemble;
 use super::error::{Fault, StoreError};
-use super::{index, manifest, row};
+use super::{index, row};
 use crate::format::oid::ObjectId;
 use crate::format::pack::PackIndex;
-use crate::format::pack::resolve::PackBytes;
-use crate::host::{Async, Backend, Batch, Change, Read, StorageError, Table};
+use crate::host::{Change, Read, Table};
 
 /// Bytes of a pack in one row. Small enough to be read for one object (about 1.8 ms in Chromium;
 /// 1 MiB takes 4 to 6), large enough that four in one transaction are written as fast as anything
 /// else (one in a transaction takes three times as long). Larger chunks as Blobs, read in part, are
 /// no faster where it counts and stay in the browser's memory until they are collected.
 pub const CHUNK_BYTES: u32 = 256 * 1024;
-
-/// Bytes of a pack written in one transaction.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// Transactions on their way to storage at a time.
-const IN_FLIGHT: usize = 2;
-
-/// Bytes of index rows written in one transaction.
-const INDEX_BATCH_BYTES: usize = 2 << 20;
 
 pub(crate) const PACK_ROW: &[u8] = b"pack";
 
@@ -84,209 +75,6 @@ pub(crate) fn chunk_key(pack: PackId, chunk: u32) -> Vec<u8> {
     let mut key = pack.to_bytes().to_vec();
     key.extend_from_slice(&chunk.to_be_bytes());
     key
-}
-
-/// Takes a pack's bytes as they arrive and writes them in chunks, a few transactions at a time.
-pub struct PackSink {
-    backend: Rc<dyn Backend>,
-    id: PackId,
-    bytes: u64,
-    chunks: u32,
-    buffer: Vec<u8>,
-    batch: Vec<Change>,
-    in_flight: Vec<Async<'static, Result<(), StorageError>>>,
-    window: Window,
-}
-
-impl PackSink {
-    /// A sink for a new pack. Up to `keep` bytes of it stay in memory for the deltas' resolution.
-    pub fn new(backend: Rc<dyn Backend>, id: PackId, keep: usize) -> Self {
-        PackSink {
-            backend,
-            id,
-            bytes: 0,
-            chunks: 0,
-            buffer: Vec::new(),
-            batch: Vec::new(),
-            in_flight: Vec::new(),
-            window: Window::new(keep),
-        }
-    }
-
-    /// Takes the next bytes. Resolves when few enough are on their way to storage.
-    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
-        while !bytes.is_empty() {
-            let room = (CHUNK_BYTES as usize).saturating_sub(self.buffer.len());
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.buffer.extend_from_slice(now);
-            self.bytes += now.len() as u64;
-            bytes = later;
-            if self.buffer.len() >= CHUNK_BYTES as usize {
-                self.end_chunk().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Bytes taken so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Resolves when everything is stored.
-    pub async fn finish(mut self) -> Result<StagedPack, StoreError> {
-        if !self.buffer.is_empty() {
-            self.end_chunk().await?;
-        }
-        self.send().await?;
-        self.settle(0).await?;
-        Ok(StagedPack {
-            backend: self.backend,
-            id: self.id,
-            bytes: self.bytes,
-            window: self.window,
-        })
-    }
-
-    async fn end_chunk(&mut self) -> Result<(), StoreError> {
-        let next = if self.batch.len() * (CHUNK_BYTES as usize) < BATCH_BYTES {
-            CHUNK_BYTES as usize
-        } else {
-            0
-        };
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(next));
-        self.window.insert(self.chunks, &chunk);
-        let key = chunk_key(self.id, self.chunks);
-        self.chunks = self.chunks.checked_add(1).ok_or(StoreError::Limit { what: "chunks" })?;
-        self.batch.push(Change::Put(Table::Chunks, key, chunk));
-        if self.batch.len() * (CHUNK_BYTES as usize) >= BATCH_BYTES {
-            self.send().await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&mut self) -> Result<(), StoreError> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        self.settle(IN_FLIGHT - 1).await?;
-        let backend = Rc::clone(&self.backend);
-        let batch = Batch {
-            expect: Vec::new(),
-            changes: std::mem::take(&mut self.batch),
-            // What a ref will lead to is on the disk before the ref is. Costs nothing that could be
-            // measured on chunks of this size.
-            durable: true,
-        };
-        self.in_flight
-            .push(Box::pin(async move { backend.commit(batch).await }));
-        // Polled once, so that it is under way while the next bytes arrive.
-        self.settle(IN_FLIGHT).await
-    }
-
-    /// Resolves when at most so many transactions are under way.
-    async fn settle(&mut self, at_most: usize) -> Result<(), StoreError> {
-        poll_fn(|context| {
-            let mut failure = None;
-            self.in_flight.retain_mut(|commit| match commit.as_mut().poll(context) {
-                Poll::Pending => true,
-                Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(error)) => {
-                    failure.get_or_insert(error);
-                    false
-                }
-            });
-            match failure {
-                Some(error) => Poll::Ready(Err(error.into())),
-                None if self.in_flight.len() <= at_most => Poll::Ready(Ok(())),
-                None => Poll::Pending,
-            }
-        })
-        .await
-    }
-}
-
-/// A pack whose bytes are stored and that nobody sees yet.
-pub struct StagedPack {
-    backend: Rc<dyn Backend>,
-    id: PackId,
-    bytes: u64,
-    window: Window,
-}
-
-impl StagedPack {
-    /// The pack's length.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The bytes of `range`, if they are in memory: what the delta resolver's [`PackBytes`] asks.
-    pub fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
-        if range.end > self.bytes {
-            return None;
-        }
-        assemble(&range, CHUNK_BYTES, |chunk| self.window.get(chunk))
-    }
-
-    /// Loads what [`StagedPack::get`] needs to answer for `range`, at the price of other chunks.
-    pub async fn load(&mut self, range: Range<u64>) -> Result<(), StoreError> {
-        let chunks = chunks_of(&range, CHUNK_BYTES).ok_or(StoreError::Limit { what: "chunks" })?;
-        let wanted: Vec<u32> = chunks.filter(|chunk| !self.window.has(*chunk)).collect();
-        self.window.pin(range.clone());
-        let reads: Vec<Read> = wanted.iter().map(|chunk| read_chunk(self.id, *chunk)).collect();
-        let rows = self.backend.get_many(&reads).await?;
-        for (chunk, row) in wanted.into_iter().zip(rows) {
-            let row = row.filter(|row| row.len() as u64 == chunk_len(chunk, CHUNK_BYTES, self.bytes));
-            match row {
-                Some(row) => self.window.insert(chunk, &row),
-                None => return Err(damaged_chunk(self.id, chunk)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the index rows, which nobody sees yet either.
-    pub async fn write_index(self, pack: &PackIndex) -> Result<ReadyPack, StoreError> {
-        if pack.bytes != self.bytes {
-            return Err(StoreError::Limit {
-                what: "bytes in the index",
-            });
-        }
-        // A chain may not leave its pack: what is thin has to be completed first.
-        if !pack.external.is_empty() {
-            return Err(StoreError::Limit {
-                what: "bases outside the pack",
-            });
-        }
-        let live = LivePack::new(self.id, pack)?;
-        let mut batch = Batch::default();
-        let mut bytes = 0;
-        for change in index::rows(&live, pack)? {
-            if let Change::Put(_, key, row) = &change {
-                bytes += key.len() + row.len();
-            }
-            batch.changes.push(change);
-            if bytes >= INDEX_BATCH_BYTES {
-                self.backend.commit(std::mem::take(&mut batch)).await?;
-                bytes = 0;
-            }
-        }
-        if !batch.changes.is_empty() {
-            self.backend.commit(batch).await?;
-        }
-        Ok(ReadyPack { live })
-    }
-
-    /// Removes the pack's rows.
-    pub async fn discard(self) -> Result<(), StoreError> {
-        manifest::remove_rows(&*self.backend, self.id).await
-    }
-}
-
-impl PackBytes for StagedPack {
-    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
-        StagedPack::get(self, range)
-    }
 }
 
 /// The chunks that hold a range; `None` if their numbers are beyond the format.

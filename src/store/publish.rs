@@ -13,9 +13,10 @@ use std::rc::Rc;
 use super::error::{RefProblem, StoreError};
 use super::manifest;
 use super::meta::{self, Meta, Stats};
+use super::objects::ReadyObject;
 use super::pack_store::{PackId, ReadyPack, pack_row_key};
 use super::refs::{self, Refs, Target};
-use super::{objects, row};
+use super::row;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::refname::{RefName, conflict};
@@ -207,7 +208,12 @@ impl<'w> Publication<'w> {
 
     /// An object, stored in a row of its own. The caller has hashed it.
     pub fn object(&mut self, oid: ObjectId, kind: Kind, content: &[u8]) -> &mut Self {
-        self.change(objects::put(oid, kind, content))
+        self.ready(ReadyObject::new(oid, kind, content))
+    }
+
+    /// An object, in the shape in which it is stored.
+    pub fn ready(&mut self, object: ReadyObject) -> &mut Self {
+        self.change(object.put())
     }
 
     /// A ref. Each may be named once.

@@ -243,7 +243,7 @@ fn resolve_windowed(pack: &[u8], limits: Limits) -> (PackIndex, u32) {
     let mut loads = 0;
     loop {
         match resolver.step(&bytes).unwrap() {
-            Step::Object { .. } | Step::Working => {}
+            Step::Object { .. } | Step::External { .. } | Step::Working => {}
             Step::NeedBytes(range) => {
                 assert_ne!(bytes.loaded, range, "what was loaded is asked for again");
                 bytes.loaded = range;

@@ -76,8 +76,8 @@ pub enum PackError {
     Unresolved {
         /// How many.
         count: u32,
-        /// The base that one of them names.
-        base: Option<ObjectId>,
+        /// Bases that are nowhere, ten at most.
+        bases: Vec<ObjectId>,
     },
     /// A delta names its base by id, and the pack has two copies of that object.
     BaseTwice {
@@ -183,7 +183,14 @@ impl fmt::Display for PackError {
                 write!(f, "the pack's checksum is {computed}, its trailer says {found}")
             }
             PackError::TrailingBytes { at } => write!(f, "bytes follow the pack's end at {at}"),
-            PackError::Unresolved { count, .. } => write!(f, "the pack has {count} unresolved deltas"),
+            PackError::Unresolved { count, bases } => {
+                write!(f, "the pack has {count} unresolved deltas")?;
+                for (position, base) in bases.iter().enumerate() {
+                    f.write_str(if position == 0 { ", against " } else { ", " })?;
+                    write!(f, "{base}")?;
+                }
+                Ok(())
+            }
             PackError::BaseTwice { at, oid } => {
                 write!(f, "the base {oid} of the delta at {at} is in the pack twice")
             }

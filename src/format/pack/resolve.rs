@@ -11,11 +11,11 @@
 //! order in the pack makes no difference and a cycle is simply never reached. What remains after
 //! that is asked for from outside (thin packs), and what remains then is an error.
 
+mod external;
 mod rebuild;
 mod tools;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::format::hash::hash_object;
@@ -26,11 +26,9 @@ use crate::format::pack::scan::ScannedPack;
 use crate::format::pack::tree::{Forest, NONE};
 use crate::format::pack::{External, Limits, PackIndex};
 
+use self::external::Bases;
 use self::rebuild::Rebuild;
 use self::tools::Tools;
-
-/// How many bases of a thin pack are asked for at a time; all of them are held until used.
-const BASES_AT_A_TIME: usize = 32;
 
 /// The bytes of a pack, as far as they are in memory.
 pub trait PackBytes {
@@ -61,12 +59,22 @@ pub enum Step<'a> {
         /// Its content.
         content: &'a [u8],
     },
+    /// A base from outside was taken up: whoever completes a thin pack appends it. They come in
+    /// the order of [`PackIndex::external`].
+    External {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        oid: ObjectId,
+        /// Its content.
+        content: &'a [u8],
+    },
     /// Work was done that completes no object: a chance to let others run.
     Working,
     /// These bytes of the pack are needed; load them and step again.
     NeedBytes(Range<u64>),
-    /// The pack is thin: these objects are not in it. Look them up, answer with
-    /// [`DeltaResolver::provide`] (with the ones that exist), and step again.
+    /// The pack is thin: these objects are not in it. Look them up, or as many of the first ones
+    /// as fit into memory, answer with [`DeltaResolver::provide`], and step again.
     NeedBases(&'a [ObjectId]),
     /// Every delta is resolved.
     Done,
@@ -132,15 +140,6 @@ struct Current {
     content: Vec<u8>,
 }
 
-/// Bases from outside.
-#[derive(Default)]
-struct Bases {
-    /// Where in the sorted deltas to go on asking.
-    cursor: usize,
-    asked: Vec<ObjectId>,
-    provided: VecDeque<Base>,
-}
-
 impl DeltaResolver {
     /// A resolver for a pack that was scanned under the same limits.
     pub fn new(mut pack: ScannedPack, limits: Limits) -> Result<Self, PackError> {
@@ -182,9 +181,24 @@ impl DeltaResolver {
                 },
                 None => Step::Working,
             }),
+            Ok(Did::External) => Ok(match (self.stack.last(), self.external.last()) {
+                (
+                    Some(Frame {
+                        kind,
+                        content: Some(content),
+                        ..
+                    }),
+                    Some(External { oid, .. }),
+                ) => Step::External {
+                    kind: *kind,
+                    oid: *oid,
+                    content,
+                },
+                _ => Step::Working,
+            }),
             Ok(Did::Work) => Ok(Step::Working),
             Ok(Did::NeedBytes(range)) => Ok(Step::NeedBytes(range)),
-            Ok(Did::NeedBases) => Ok(Step::NeedBases(&self.bases.asked)),
+            Ok(Did::NeedBases) => Ok(Step::NeedBases(self.bases.asked())),
             Ok(Did::Done) => {
                 self.state = State::Done;
                 Ok(Step::Done)
@@ -196,10 +210,10 @@ impl DeltaResolver {
         }
     }
 
-    /// Answers [`Step::NeedBases`] with those of the objects that exist.
-    pub fn provide(&mut self, bases: Vec<Base>) {
-        self.bases.asked.clear();
-        self.bases.provided.extend(bases);
+    /// Answers [`Step::NeedBases`]: one answer for each of the first objects asked for, in their
+    /// order, `None` for what does not exist. The rest is asked for again.
+    pub fn provide(&mut self, answers: Vec<Option<Base>>) {
+        self.bases.provide(answers);
     }
 
     /// Deltas resolved so far.
@@ -322,52 +336,10 @@ impl DeltaResolver {
         self.next_external()
     }
 
-    fn next_external(&mut self) -> Result<Did, PackError> {
-        while let Some(Base { oid, kind, content }) = self.bases.provided.pop_front() {
-            let size = content.len() as u64;
-            let row = u32::try_from(self.pack.entries.len() + self.external.len())
-                .ok()
-                .filter(|row| *row != NONE)
-                .ok_or(PackError::Misuse)?;
-            let next = self.join_external(row, oid)?;
-            if next != NONE {
-                self.external.push(External { oid, kind, size });
-                self.push(row, kind, next, content);
-                return Ok(Did::Work);
-            }
-        }
-        if !self.bases.asked.is_empty() {
-            return Ok(Did::NeedBases);
-        }
-        while self.bases.asked.len() < BASES_AT_A_TIME {
-            let Some((base, _)) = self.pack.ref_deltas.get(self.bases.cursor) else {
-                break;
-            };
-            if !self.forest.is_joined(self.bases.cursor) && self.bases.asked.last() != Some(base) {
-                self.bases.asked.push(*base);
-            }
-            self.bases.cursor += 1;
-        }
-        if !self.bases.asked.is_empty() {
-            return Ok(Did::NeedBases);
-        }
-        let base = (0..self.pack.ref_deltas.len())
-            .find(|position| !self.forest.is_joined(*position))
-            .and_then(|position| self.pack.ref_deltas.get(position));
-        Err(PackError::Unresolved {
-            count: self.pack.deltas - self.resolved,
-            base: base.map(|(base, _)| *base),
-        })
-    }
-
     /// The first child of an object whose id is known now.
     fn join(&mut self, row: u32, oid: ObjectId) -> Result<u32, PackError> {
         let first = self.forest.first(row);
         self.forest.join(&mut self.pack, row, oid, first)
-    }
-
-    fn join_external(&mut self, row: u32, oid: ObjectId) -> Result<u32, PackError> {
-        self.forest.join(&mut self.pack, row, oid, NONE)
     }
 
     fn is_external(&self, row: u32) -> bool {
@@ -410,6 +382,7 @@ const TRAILER: u64 = 20;
 /// A [`Step`] that does not borrow.
 enum Did {
     Object,
+    External,
     Work,
     NeedBytes(Range<u64>),
     NeedBases,

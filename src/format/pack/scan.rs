@@ -59,7 +59,6 @@ pub struct PackScanner {
     content: Vec<u8>,
     window: Window,
     declared: u32,
-    resolved_bytes: u64,
     pack: ScannedPack,
 }
 
@@ -113,13 +112,13 @@ impl PackScanner {
             content: Vec::new(),
             window: Window::default(),
             declared: 0,
-            resolved_bytes: 0,
             pack: ScannedPack {
                 entries: Vec::new(),
                 ref_deltas: Vec::new(),
                 deltas: 0,
                 checksum: ObjectId::NULL,
                 bytes: 0,
+                resolved_bytes: 0,
             },
         }
     }
@@ -163,6 +162,11 @@ impl PackScanner {
     /// Entries complete so far.
     pub fn objects(&self) -> u32 {
         self.pack.objects()
+    }
+
+    /// Bytes of all objects so far, deltas applied.
+    pub fn resolved_bytes(&self) -> u64 {
+        self.pack.resolved_bytes
     }
 
     /// Bytes taken so far.
@@ -334,8 +338,9 @@ impl PackScanner {
     }
 
     fn count_resolved(&mut self, size: u64) -> Result<(), PackError> {
-        self.resolved_bytes = self.resolved_bytes.saturating_add(size);
-        LimitExceeded::check(Limit::ResolvedBytes, self.limits.resolved_bytes, self.resolved_bytes)
+        self.pack.resolved_bytes = self.pack.resolved_bytes.saturating_add(size);
+        let seen = self.pack.resolved_bytes;
+        LimitExceeded::check(Limit::ResolvedBytes, self.limits.resolved_bytes, seen)
     }
 
     /// Inflates what is there; whether that was all of the entry.

@@ -52,9 +52,24 @@ impl Forest {
         self.next.get(at(row)).copied().unwrap_or(NONE)
     }
 
-    /// Whether the delta at that position of the sorted list has its base.
-    pub(super) fn is_joined(&self, position: usize) -> bool {
-        self.joined.get(position).copied().unwrap_or(true)
+    /// The ids that deltas still wait for, each once, in the order of the first delta of each. All
+    /// that wait for one id join together, so the first tells of the others.
+    pub(super) fn awaited(&self, pack: &ScannedPack) -> Vec<ObjectId> {
+        let mut first: Vec<(u32, ObjectId)> = Vec::new();
+        for ((base, row), joined) in pack.ref_deltas.iter().zip(&self.joined) {
+            if !joined && first.last().is_none_or(|(_, last)| last != base) {
+                first.push((*row, *base));
+            }
+        }
+        first.sort_unstable();
+        first.into_iter().map(|(_, base)| base).collect()
+    }
+
+    /// Whether deltas still wait for that id.
+    pub(super) fn awaits(&self, pack: &ScannedPack, oid: &ObjectId) -> bool {
+        let first = pack.ref_deltas.partition_point(|(base, _)| base < oid);
+        let is_named = pack.ref_deltas.get(first).is_some_and(|(base, _)| base == oid);
+        is_named && self.joined.get(first) == Some(&false)
     }
 
     /// Gives `row`, whose id is known now, the deltas that wait for that id; answers with the

@@ -13,12 +13,13 @@ use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::config::{Config, ConfigError};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
-use crate::format::pack::{Limits, PackIndex};
+use crate::format::pack::Limits;
 use crate::format::refname::conflict;
 pub use crate::format::remotes::TagMode;
 use crate::host::Host;
-use crate::ops::fault::{self, At, not_connected};
-use crate::ops::receive::{PackSource, Received, receive};
+use crate::ops::connectivity::{self, Claim, Promised};
+use crate::ops::fault::{self, At};
+use crate::ops::receive::{Intake, PackSource, Received, receive};
 use crate::ops::remote::{self, Deepen, FetchRequest, PackStream, Remote, Service};
 use crate::ops::repository::Repository;
 use crate::protocol::smart_http::Discovery;
@@ -27,7 +28,7 @@ use crate::store::catalog::{Catalog, Reservation};
 use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate};
 use crate::store::refs::Target;
-use crate::task::{Event, Phase, Progress, Task};
+use crate::task::{Event, Task};
 
 /// How to clone.
 #[derive(Clone)]
@@ -196,15 +197,24 @@ async fn attempt(
             Discovery::V2(_) => Vec::new(),
         };
         let mut source = Wire(session.fetch(request, None).await?);
-        let received = receive(task, &reservation.writer, &mut source, host.seed().at(Stage::Request)?, options.limits).await?;
+        let intake = Intake {
+            seed: host.seed().at(Stage::Request)?,
+            limits: options.limits,
+            base: None,
+            missing: None,
+            // Git's clone keeps its pack, however small.
+            unpack_below: 0,
+            promisor: false,
+        };
+        let received = receive(task, &reservation.writer, &mut source, &intake).await?;
         told.extend_from_slice(&source.0.shallow().shallow);
-        let shallow = check(task, &plan, &received, &told)?;
+        let shallow = check(task, &plan, &received, &told).await?;
         write_refs(&mut publication, task, &plan, Some(&received))?;
         publication.shallow(shallow);
-        stats.objects = distinct(&received.index);
-        stats.bytes = received.index.bytes;
-        stats.packs = 1;
-        publication.pack(received.pack);
+        stats.objects = received.objects();
+        stats.bytes = received.bytes();
+        stats.packs = received.packs();
+        received.publish(&mut publication);
     }
     let config = configuration(&session.url(), &plan, options).map_err(|error| {
         GitError::new(
@@ -218,14 +228,6 @@ async fn attempt(
     publication.stats(stats);
     task.shield()?;
     publication.commit().await.at(Stage::Update)
-}
-
-/// How many objects a pack has; it may hold one twice.
-fn distinct(index: &PackIndex) -> u64 {
-    let mut oids: Vec<ObjectId> = index.entries.iter().map(|entry| entry.oid).collect();
-    oids.sort_unstable();
-    oids.dedup();
-    oids.len() as u64
 }
 
 /// The refs worth listing; the answer is filtered again by the plan (gitprotocol-v2(5), "ls-refs").
@@ -249,15 +251,7 @@ impl PackSource for Wire<'_> {
 
 /// Holds what came against what was asked for: every ref has its object, every object named is
 /// there, or lies behind a boundary the server told. Answers the boundary.
-fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Outcome<Vec<ObjectId>> {
-    let total = received.index.entries.len() as u64;
-    let at = |loaded| Progress {
-        phase: Phase::Checking,
-        loaded,
-        total: Some(total),
-        bytes: None,
-    };
-    task.progress(at(0));
+async fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Outcome<Vec<ObjectId>> {
     let links = &received.noted.links;
     // A server may name boundaries of histories that were not asked for (its own, over the older
     // protocol); only commits that came can be ours.
@@ -268,10 +262,15 @@ fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Ou
         .collect();
     shallow.sort_unstable();
     shallow.dedup();
-    let missing = links.missing(&shallow, &plan.unique_wants());
-    if !missing.is_empty() {
-        return Err(not_connected(&links.not_connected(&missing)).into());
-    }
+    let claim = Claim {
+        links,
+        odb: None,
+        shallow: &shallow,
+        unshallow: &[],
+        tips: &plan.unique_wants(),
+        promised: Promised::Nothing,
+    };
+    connectivity::check(task, &claim).await?;
     for planned in plan.refs.iter().filter(|planned| planned.branch) {
         let kind = links.kind(&planned.oid);
         if kind != Some(Kind::Commit) {
@@ -286,7 +285,6 @@ fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Ou
                 .into());
         }
     }
-    task.progress(at(total));
     Ok(shallow)
 }
 

@@ -37,6 +37,11 @@ impl Window {
         self.pinned = range;
     }
 
+    /// Lets go of everything.
+    pub(super) fn clear(&mut self) {
+        *self = Window::new(self.budget);
+    }
+
     fn tick(&self) -> u64 {
         self.clock.set(self.clock.get() + 1);
         self.clock.get()

@@ -76,11 +76,12 @@ pub fn index_with(pack: &[u8], how: How, known: &[Base]) -> Result<PackIndex, Re
     loop {
         match resolver.step(pack)? {
             Step::Object { kind, oid, content, .. } => note(kind, oid, content)?,
-            Step::Working => {}
+            Step::Working | Step::External { .. } => {}
             Step::NeedBytes(range) => panic!("{range:?} is in memory"),
             Step::NeedBases(asked) => {
-                let found = known.iter().filter(|base| asked.contains(&base.oid)).cloned().collect();
-                resolver.provide(found);
+                let found = |oid: &ObjectId| known.iter().find(|base| base.oid == *oid).cloned();
+                let answers = asked.iter().map(found).collect();
+                resolver.provide(answers);
             }
             Step::Done => break,
         }

@@ -15,6 +15,8 @@ pub struct ScannedPack {
     pub(crate) deltas: u32,
     pub(crate) checksum: ObjectId,
     pub(crate) bytes: u64,
+    /// Bytes of all objects together, deltas applied.
+    pub(crate) resolved_bytes: u64,
 }
 
 impl ScannedPack {
