@@ -2,16 +2,20 @@
 //! asked for: `mark_complete_and_common_ref`, `everything_local` and `mark_tips` of git's
 //! fetch-pack.c, over [`crate::algo::negotiate`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::algo::negotiate::{Algorithm, CommitInfo, Negotiator, NotTold, Step};
 use crate::error::{Code, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::host::Async;
+use crate::ops::fault::At;
 use crate::ops::history::{Commits, Peeled};
 use crate::ops::remote;
 use crate::protocol::fetch::{AckStatus, Acks};
+use crate::protocol::remote_refs::RemoteRef;
+use crate::store::StoreError;
 use crate::store::odb::Odb;
+use crate::store::refs::{Refs, Target};
 use crate::task::Task;
 
 /// How many commits are read ahead where some have to be read anyway: the next ones of other lines
@@ -35,6 +39,46 @@ pub struct Options<'a> {
     /// The server is told of these and their ancestors, instead of the local tips
     /// (`--negotiation-tip`).
     pub tips: Option<&'a [ObjectId]>,
+}
+
+/// What the refs under `refs/` name, ordered by their names: [`Options::local_tips`].
+pub async fn local_tips(task: &Task, refs: &Refs) -> Outcome<Vec<ObjectId>> {
+    let listed = task.race(refs.list(b"refs/")).await?.at(Stage::Read)?;
+    let direct: HashMap<&[u8], ObjectId> = listed
+        .iter()
+        .filter_map(|found| match &found.target {
+            Target::Direct(oid) => Some((found.name.as_slice(), *oid)),
+            Target::Symbolic(_) => None,
+        })
+        .collect();
+    let mut tips = Vec::with_capacity(listed.len());
+    for found in &listed {
+        task.checkpoint().await?;
+        let oid = match &found.target {
+            Target::Direct(oid) => Some(*oid),
+            Target::Symbolic(name) => match direct.get(name.as_slice()) {
+                Some(oid) => Some(*oid),
+                // To a symbolic ref, to one elsewhere, or to none. One that leads in a circle
+                // names nothing.
+                None => match task.race(refs.resolve(name)).await? {
+                    Err(StoreError::Ref { .. }) => None,
+                    resolved => resolved.at(Stage::Read)?.and_then(|resolved| resolved.oid),
+                },
+            },
+        };
+        tips.extend(oid);
+    }
+    Ok(tips)
+}
+
+/// What the refs of a remote name, ordered by their names, and what its tags peel to:
+/// [`Options::remote_tips`].
+pub fn remote_tips<'a>(refs: impl IntoIterator<Item = &'a RemoteRef>) -> Vec<ObjectId> {
+    let mut refs: Vec<&RemoteRef> = refs.into_iter().collect();
+    refs.sort_by(|one, other| one.name.cmp(&other.name));
+    refs.into_iter()
+        .flat_map(|found| std::iter::once(found.oid).chain(found.peeled))
+        .collect()
 }
 
 /// What is here, for a server to be told.
@@ -111,14 +155,24 @@ impl<'a> Haves<'a> {
             .filter_map(|oid| peeled.commits.get(oid).cloned())
             .collect();
         while !level.is_empty() {
-            let mut seen = HashSet::new();
-            let parents: Vec<ObjectId> = level
-                .iter()
-                .filter(|commit| commit.date >= cutoff)
-                .flat_map(|commit| commit.parents.iter().copied())
-                .filter(|parent| !self.complete.contains(parent) && seen.insert(*parent))
-                .collect();
-            level.clear();
+            let (mut parents, mut seen) = (Vec::new(), HashSet::new());
+            for commit in std::mem::take(&mut level) {
+                if commit.date < cutoff {
+                    continue;
+                }
+                for parent in commit.parents.iter() {
+                    if self.complete.contains(parent) || !seen.insert(*parent) {
+                        continue;
+                    }
+                    match peeled.commits.get(parent) {
+                        Some(info) => {
+                            self.complete.insert(*parent);
+                            level.push(info.clone());
+                        }
+                        None => parents.push(*parent),
+                    }
+                }
+            }
             for (oid, info) in parents.iter().zip(self.commits.read(&parents).await?) {
                 if let Some(info) = info {
                     self.complete.insert(*oid);

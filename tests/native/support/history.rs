@@ -232,7 +232,23 @@ fn data(stream: &mut Vec<u8>, content: &str) {
 
 /// Loads all objects, refs and the shallow list of a repository of git.
 pub async fn load(scratch: Scratch) -> Loaded {
-    let path = scratch.path();
+    let host = host();
+    let (repo, pack) = import_with_pack(scratch.path(), &host, "repository").await;
+    let task = task(&host);
+    Loaded {
+        scratch,
+        repo,
+        task,
+        pack,
+    }
+}
+
+/// The same of a bare repository anywhere, under that name.
+pub async fn import(path: &Path, host: &Host, name: &str) -> Repository {
+    import_with_pack(path, host, name).await.0
+}
+
+async fn import_with_pack(path: &Path, host: &Host, name: &str) -> (Repository, Vec<u8>) {
     let revisions = git(
         path,
         &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"],
@@ -248,15 +264,8 @@ pub async fn load(scratch: Scratch) -> Loaded {
         },
     )
     .unwrap();
-    let host = host();
-    let repo = publish(&host, &pack, &index, refs(path), shallow(path)).await;
-    let task = task(&host);
-    Loaded {
-        scratch,
-        repo,
-        task,
-        pack,
-    }
+    let repo = publish_as(name, host, &pack, &index, refs(path), shallow(path)).await;
+    (repo, pack)
 }
 
 /// Makes a repository of one pack.
@@ -267,8 +276,19 @@ pub async fn publish(
     refs: Vec<RefUpdate>,
     shallow: Vec<ObjectId>,
 ) -> Repository {
+    publish_as("repository", host, pack, index, refs, shallow).await
+}
+
+async fn publish_as(
+    name: &str,
+    host: &Host,
+    pack: &[u8],
+    index: &PackIndex,
+    refs: Vec<RefUpdate>,
+    shallow: Vec<ObjectId>,
+) -> Repository {
     let catalog = Catalog::open(Rc::clone(&host.storage)).await.unwrap();
-    let reservation = catalog.reserve("repository").await.unwrap();
+    let reservation = catalog.reserve(name).await.unwrap();
     let writer = &reservation.writer;
     let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), 1 << 20);
     for bytes in pack.chunks(100_000) {
@@ -282,7 +302,7 @@ pub async fn publish(
     }
     publication.commit().await.unwrap();
     catalog.confirm(reservation).await.unwrap();
-    Repository::open(host, "repository").await.unwrap()
+    Repository::open(host, name).await.unwrap()
 }
 
 pub fn ref_to(name: &str, target: Target) -> RefUpdate {
