@@ -13,6 +13,7 @@ pub mod object;
 pub mod oid;
 pub mod pack;
 pub mod reader;
+pub mod reflog;
 pub mod refname;
 pub mod refspec;
 pub mod remotes;

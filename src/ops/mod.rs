@@ -14,6 +14,7 @@ pub mod negotiate;
 pub(crate) mod object;
 pub(crate) mod path;
 pub mod receive;
+pub mod reflog;
 pub mod remote;
 pub mod remotes;
 pub mod repository;

@@ -9,6 +9,7 @@
 //! | [`objects`] | objects stored one row each |
 //! | [`odb`] | verified reads of both |
 //! | [`refs`] | packed and single refs |
+//! | [`reflog`] | what refs were before, and why they changed |
 //! | [`meta`] | the small rows of a repository |
 //! | [`publish`] | writers, and the one transaction that makes their work visible |
 //! | [`memory`] | databases in memory |
@@ -26,6 +27,7 @@ pub mod objects;
 pub mod odb;
 pub mod pack_store;
 pub mod publish;
+pub mod reflog;
 pub mod refs;
 mod row;
 

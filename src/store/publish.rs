@@ -6,19 +6,24 @@
 //! the puts before it. Packs and objects come first, then the list of packs, then refs, then the
 //! row that brings a repository into being, and what is removed goes last.
 
+mod logs;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use self::logs::{Logs, Reason};
 use super::error::{RefProblem, StoreError};
 use super::manifest;
 use super::meta::{self, Meta, Stats};
 use super::objects::ReadyObject;
 use super::pack_store::{PackId, ReadyPack, pack_row_key};
+use super::reflog::{self, StoredEntry};
 use super::refs::{self, Refs, Target};
 use super::row;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
+use crate::format::reflog::Who;
 use crate::format::refname::{RefName, conflict};
 use crate::host::{Backend, Batch, Change, Expect, LockGuard, LockMode, Storage, StorageError, Table, Wait};
 
@@ -34,6 +39,7 @@ const FENCE_ATTEMPTS: usize = 8;
 pub struct Writer {
     backend: Fenced,
     next_pack: Cell<u32>,
+    next_log: Cell<u32>,
     _lock: LockGuard,
 }
 
@@ -99,6 +105,7 @@ impl Writer {
                     return Ok(Writer {
                         backend: Fenced { backend, generation },
                         next_pack: Cell::new(0),
+                        next_log: Cell::new(0),
                         _lock: lock,
                     });
                 }
@@ -165,6 +172,9 @@ pub struct Publication<'w> {
     packs: Vec<PackId>,
     retired: Vec<PackId>,
     removed: Vec<ObjectId>,
+    /// By the index of the update.
+    reasons: BTreeMap<usize, Reason>,
+    config: Option<Vec<u8>>,
 }
 
 impl<'w> Publication<'w> {
@@ -178,6 +188,8 @@ impl<'w> Publication<'w> {
             packs: Vec::new(),
             retired: Vec::new(),
             removed: Vec::new(),
+            reasons: BTreeMap::new(),
+            config: None,
         }
     }
 
@@ -222,6 +234,25 @@ impl<'w> Publication<'w> {
         self
     }
 
+    /// A ref, and why it changes. The reflogs are written with it as git writes them: that of the
+    /// ref, if `core.logAllRefUpdates` says so or it has one, and `HEAD`'s too if that is on it. The
+    /// entry's old and new object are the ref's; a deletion takes the log along, and only `HEAD`'s
+    /// tells of it. The message becomes one line and must hold no login (`fetch: fast-forward`).
+    pub fn update_logged(&mut self, update: RefUpdate, who: &Rc<Who>, message: impl Into<Vec<u8>>) -> &mut Self {
+        let reason = Reason {
+            who: Rc::clone(who),
+            message: message.into(),
+        };
+        self.reasons.insert(self.updates.len(), reason);
+        self.update(update)
+    }
+
+    /// Removes entries of reflogs.
+    pub fn forget(&mut self, entries: &[StoredEntry]) -> &mut Self {
+        self.changes.extend(entries.iter().map(reflog::delete));
+        self
+    }
+
     /// The whole new shallow list; empty for a complete repository.
     pub fn shallow(&mut self, oids: Vec<ObjectId>) -> &mut Self {
         self.change(meta::put_shallow(oids))
@@ -229,7 +260,9 @@ impl<'w> Publication<'w> {
 
     /// The text of the configuration.
     pub fn config(&mut self, text: Vec<u8>) -> &mut Self {
-        self.change(meta::put_config(&text))
+        self.change(meta::put_config(&text));
+        self.config = Some(text);
+        self
     }
 
     /// Where the repository comes from, without userinfo.
@@ -268,11 +301,13 @@ impl<'w> Publication<'w> {
             batch.changes.push(found.replace(&self.retired, &self.packs));
             list = Some(found.expect());
         }
+        let (mut before, mut puts) = (Vec::with_capacity(self.updates.len()), Vec::new());
         if self.create {
             batch.expect.push(expect(Table::Meta, meta::STATE, None));
             check_conflicts(&BTreeSet::new(), &self.updates)?;
-            batch.changes.extend(create_refs(&self.updates)?);
-            batch.changes.push(meta::put_state());
+            before.resize(self.updates.len(), None);
+            puts = create_refs(&self.updates)?;
+            puts.push(meta::put_state());
         } else {
             let mut new = false;
             for update in &self.updates {
@@ -291,14 +326,23 @@ impl<'w> Publication<'w> {
                 batch
                     .expect
                     .push(expect(Table::Refs, &refs::single_key(&update.name), row));
-                let change = refs::put_single(&update.name, update.new.as_ref(), update.peeled);
-                batch.changes.push(change);
+                puts.push(refs::put_single(&update.name, update.new.as_ref(), update.peeled));
+                before.push(oid);
             }
             if new {
                 let all = refs.list(b"").await?;
                 check_conflicts(&all.into_iter().map(|found| found.name).collect(), &self.updates)?;
             }
         }
+        let logs = Logs {
+            writer: self.writer,
+            config: self.config.as_deref(),
+            updates: &self.updates,
+            reasons: &self.reasons,
+            before: &before,
+        };
+        batch.changes.extend(logs.changes().await?);
+        batch.changes.append(&mut puts);
         // Last, so that the others keep their numbers.
         batch.expect.extend(list);
         let retired = self.retired.iter().map(|id| (Table::Meta, pack_row_key(*id)));

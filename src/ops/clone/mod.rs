@@ -7,6 +7,7 @@
 mod plan;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use self::plan::{Head, Plan, PlannedRef, plan};
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
@@ -20,6 +21,7 @@ use crate::host::Host;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::{self, At};
 use crate::ops::receive::{Intake, PackSource, Received, receive};
+use crate::ops::reflog::{self, Who};
 use crate::ops::remote::{self, Deepen, FetchRequest, PackStream, Remote, Service};
 use crate::ops::repository::Repository;
 use crate::protocol::smart_http::Discovery;
@@ -177,6 +179,10 @@ async fn attempt(
         task.tell(Event::Warning(warning.clone()));
     }
     let wants = plan.unique_wants();
+    let log = Log {
+        who: reflog::who(host, &Config::default()),
+        message: format!("clone: from {url}"),
+    };
     let mut publication = Publication::new(&reservation.writer);
     publication.create();
     let mut stats = Stats {
@@ -184,7 +190,7 @@ async fn attempt(
         ..Stats::default()
     };
     if wants.is_empty() {
-        write_refs(&mut publication, task, &plan, None)?;
+        write_refs(&mut publication, task, &plan, None, &log)?;
     } else {
         let request = FetchRequest {
             deepen: options.deepen(),
@@ -209,7 +215,7 @@ async fn attempt(
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
         told.extend_from_slice(&source.0.shallow().shallow);
         let shallow = check(task, &plan, &received, &told).await?;
-        write_refs(&mut publication, task, &plan, Some(&received))?;
+        write_refs(&mut publication, task, &plan, Some(&received), &log)?;
         publication.shallow(shallow);
         stats.objects = received.objects();
         stats.bytes = received.bytes();
@@ -288,7 +294,20 @@ async fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId])
     Ok(shallow)
 }
 
-fn write_refs(publication: &mut Publication<'_>, task: &Task, plan: &Plan, received: Option<&Received>) -> Outcome<()> {
+/// What the reflogs say of a clone.
+struct Log {
+    who: Rc<Who>,
+    message: String,
+}
+
+/// As git, logs of all refs only the branch that `HEAD` is on, `HEAD`, and the remote's `HEAD`.
+fn write_refs(
+    publication: &mut Publication<'_>,
+    task: &Task,
+    plan: &Plan,
+    received: Option<&Received>,
+    log: &Log,
+) -> Outcome<()> {
     let peel = |oid: &ObjectId| received.and_then(|received| received.noted.tags.peel(oid));
     let here = |oid: &ObjectId| received.is_some_and(|received| received.noted.links.kind(oid).is_some());
     let set = |name: &[u8], new: Target, peeled: Option<ObjectId>| RefUpdate {
@@ -314,26 +333,34 @@ fn write_refs(publication: &mut Publication<'_>, task: &Task, plan: &Plan, recei
             continue;
         }
         written.insert(name.clone());
-        publication.update(set(name, Target::Direct(*oid), peel(oid)));
+        let update = set(name, Target::Direct(*oid), peel(oid));
+        if matches!(&plan.head, Head::Branch(branch) if branch == name) {
+            publication.update_logged(update, &log.who, log.message.as_str());
+        } else {
+            publication.update(update);
+        }
     }
     if let Some((name, target)) = &plan.remote_head
         && written.contains(target)
         && !written.contains(name)
     {
-        publication.update(set(name, Target::Symbolic(target.clone()), None));
+        let update = set(name, Target::Symbolic(target.clone()), None);
+        publication.update_logged(update, &log.who, log.message.as_str());
     }
-    let head = match &plan.head {
-        Head::Branch(name) => Target::Symbolic(name.clone()),
+    match &plan.head {
+        Head::Branch(name) => {
+            publication.update(set(b"HEAD", Target::Symbolic(name.clone()), None));
+        }
         Head::Detached(oid) => {
             let commit = peel(oid).unwrap_or(*oid);
             if received.and_then(|received| received.noted.links.kind(&commit)) != Some(Kind::Commit) {
                 let message = format!("HEAD would be {commit}, which is not a commit");
                 return Err(GitError::new(Code::RefNotFound, Stage::Update, message).into());
             }
-            Target::Direct(commit)
+            let update = set(b"HEAD", Target::Direct(commit), None);
+            publication.update_logged(update, &log.who, log.message.as_str());
         }
-    };
-    publication.update(set(b"HEAD", head, None));
+    }
     Ok(())
 }
 
