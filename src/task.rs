@@ -76,6 +76,7 @@ struct Inner {
     shielded: Cell<bool>,
     wakers: RefCell<Vec<Waker>>,
     countdown: Cell<u32>,
+    started: f64,
     slice_started: Cell<f64>,
 }
 
@@ -91,6 +92,7 @@ impl Task {
                 shielded: Cell::new(false),
                 wakers: RefCell::new(Vec::new()),
                 countdown: Cell::new(CHECKPOINTS_PER_READING),
+                started: now,
                 slice_started: Cell::new(now),
             }),
         }
@@ -172,6 +174,11 @@ impl Task {
     /// Reports anything.
     pub fn tell(&self, event: Event) {
         (self.inner.listener)(event);
+    }
+
+    /// Milliseconds since the operation began.
+    pub fn elapsed(&self) -> f64 {
+        self.inner.clock.now() - self.inner.started
     }
 
     /// The clock the task runs by.

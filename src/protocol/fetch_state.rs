@@ -6,17 +6,21 @@
 //! the acknowledgments by [`Step::Acks`]). A clone is one round: it has nothing to tell.
 //!
 //! ```text
-//!   Send ─► feed … end_of_body ─► Acks? Shallow? Progress* Pack* ─► Done
+//!   Send ─► feed … end_of_body ─► Acks? Shallow? WantedRefs? Progress* Pack* ─► Done
 //!     ▲                              │ not ready
 //!     └── haves ◄── NeedHaves ◄──────┘
 //! ```
+//!
+//! With [`Negotiate::Only`] there is no pack: the server is asked what it has until there is
+//! nothing left to tell (`negotiate_using_fetch`).
 
 use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
 use super::fetch::{
-    AckStatus, Acks, FetchError, FetchEvent, FetchRequest, FetchRequestError, FetchResponse, Found, Offer, ShallowInfo,
+    AckStatus, Acks, Ending, FetchError, FetchEvent, FetchRequest, FetchRequestError, FetchResponse, Found, Offer,
+    ShallowInfo,
 };
 use super::sideband::ProgressLine;
 use super::smart_http::{Discovery, RpcRequest};
@@ -49,11 +53,14 @@ pub enum Step<'a> {
     Acks(Acks),
     /// Where the history will end.
     Shallow(ShallowInfo),
+    /// What the refs wanted by name point to.
+    WantedRefs(Vec<(Vec<u8>, ObjectId)>),
     /// A line of the remote's progress.
     Progress(ProgressLine),
     /// The next bytes of the pack.
     Pack(&'a [u8]),
-    /// The pack was sent completely, as far as the protocol can tell.
+    /// The pack was sent completely, as far as the protocol can tell; without one, the server was
+    /// told all there is to tell.
     Done,
 }
 
@@ -102,6 +109,8 @@ pub enum Negotiate {
     No,
     /// Yes, by [`Step::NeedHaves`].
     Yes,
+    /// Yes, and nothing else: the request needs no wants, and no pack comes.
+    Only,
 }
 
 /// A fetch, from after discovery to the end of the pack.
@@ -111,6 +120,8 @@ pub struct FetchDialogue {
     agent: String,
     state: State,
     rounds: Rounds,
+    /// Whether no pack is to come.
+    only_acks: bool,
     /// Whether the shallow list was told; later rounds of versions 0 and 1 repeat it.
     shallow_told: bool,
 }
@@ -121,7 +132,7 @@ enum State {
     /// The next request can be written: with these new commits, as the last one or not.
     Ready {
         new: Vec<ObjectId>,
-        done: bool,
+        ending: Ending,
     },
     /// An answer is being read.
     Answer {
@@ -156,13 +167,17 @@ impl FetchDialogue {
         agent: &str,
         negotiate: Negotiate,
     ) -> Result<Self, FetchRequestError> {
-        request.check(server)?;
+        let only_acks = negotiate == Negotiate::Only;
+        match only_acks {
+            true => request.check_only_acks(server)?,
+            false => request.check(server)?,
+        }
         let state = match negotiate {
             Negotiate::No => State::Ready {
                 new: Vec::new(),
-                done: true,
+                ending: Ending::Done,
             },
-            Negotiate::Yes => State::Haves,
+            Negotiate::Yes | Negotiate::Only => State::Haves,
         };
         Ok(FetchDialogue {
             request,
@@ -173,6 +188,7 @@ impl FetchDialogue {
                 flush_at: INITIAL_FLUSH,
                 ..Rounds::default()
             },
+            only_acks,
             shallow_told: false,
         })
     }
@@ -223,8 +239,23 @@ impl FetchDialogue {
             return;
         }
         let exhausted = new.len() < self.wanted_haves();
-        let done = self.rounds.tell(&self.offer, new.len(), exhausted);
-        self.state = State::Ready { new, done };
+        let last = self.rounds.tell(&self.offer, new.len(), exhausted);
+        self.state = match (self.only_acks, last) {
+            // A request with neither wants nor haves would be answered with a pack.
+            (true, true) if new.is_empty() => State::Done,
+            (true, _) => State::Ready {
+                new,
+                ending: Ending::OnlyAcks,
+            },
+            (false, true) => State::Ready {
+                new,
+                ending: Ending::Done,
+            },
+            (false, false) => State::Ready {
+                new,
+                ending: Ending::Open,
+            },
+        };
     }
 
     /// Says which of the ids that the last [`Step::Acks`] named were known to be common already, as
@@ -239,10 +270,12 @@ impl FetchDialogue {
     fn next(&mut self) -> Result<Next, FetchStateError> {
         match &mut self.state {
             State::Haves => Ok(Next::Step(Step::NeedHaves(self.wanted_haves()))),
-            State::Ready { new, done } => {
-                let haves: Vec<ObjectId> = self.rounds.common.iter().chain(new.iter()).copied().collect();
-                let done_sent = *done;
-                let (request, response) = self.request.write(&self.offer, &self.agent, &haves, done_sent)?;
+            State::Ready { new, ending } => {
+                // Acknowledgments alone do not build on each other.
+                let common: &[ObjectId] = if self.only_acks { &[] } else { &self.rounds.common };
+                let haves: Vec<ObjectId> = common.iter().chain(new.iter()).copied().collect();
+                let done_sent = *ending == Ending::Done;
+                let (request, response) = self.request.write_ending(&self.offer, &self.agent, &haves, *ending)?;
                 self.rounds.count += 1;
                 let response = Box::new(response);
                 self.state = State::Answer {
@@ -281,6 +314,7 @@ impl FetchDialogue {
                     self.shallow_told = true;
                     Step::Shallow(info)
                 }
+                FetchEvent::WantedRefs(refs) => Step::WantedRefs(refs),
                 FetchEvent::Acks(acks) => {
                     *ready |= acks.ready;
                     self.rounds.hear(&acks, self.offer.is_v2);
@@ -291,13 +325,20 @@ impl FetchDialogue {
                     Step::Done
                 }
                 FetchEvent::End { pack: false } if *done_sent => return Err(FetchStateError::NoPack),
+                FetchEvent::End { pack: false } if self.only_acks => {
+                    self.state = match self.rounds.is_hopeless(true) || self.rounds.count >= MAX_ROUNDS {
+                        true => State::Done,
+                        false => State::Haves,
+                    };
+                    return self.next();
+                }
                 FetchEvent::End { pack: false } => {
                     // Ready, but without no-done the pack has to be asked for.
                     let ask = *ready || !self.offer.is_v2 && self.rounds.is_hopeless(false);
                     self.state = if ask {
                         State::Ready {
                             new: Vec::new(),
-                            done: true,
+                            ending: Ending::Done,
                         }
                     } else {
                         State::Haves

@@ -22,6 +22,8 @@ pub const MAX_PREFIXES: usize = 4096;
 pub struct LsRefs {
     /// Only refs that start with one of these; empty for all.
     pub prefixes: Vec<Vec<u8>>,
+    /// Words for the server's own use (`git ls-remote --server-option`).
+    pub server_options: Vec<Vec<u8>>,
 }
 
 impl LsRefs {
@@ -56,9 +58,16 @@ impl LsRefs {
         if !server.has("ls-refs") {
             return Err(LsRefsError::NotSupported);
         }
+        if !self.server_options.is_empty() && !server.has("server-option") {
+            return Err(LsRefsError::NoServerOptions);
+        }
+        if !self.server_options.iter().all(|option| is_server_option(option)) {
+            return Err(LsRefsError::BadServerOption);
+        }
         let mut body = Encoder::new();
         let agent = server.has("agent").then_some(agent);
-        write_command(&mut body, "ls-refs", agent, server.has("object-format"))?;
+        let object_format = server.has("object-format");
+        write_command(&mut body, "ls-refs", agent, &self.server_options, object_format)?;
         body.line(&[b"peel"])?;
         body.line(&[b"symrefs"])?;
         if server.feature("ls-refs", "unborn") {
@@ -84,17 +93,26 @@ pub(crate) fn write_command(
     body: &mut Encoder,
     command: &str,
     agent: Option<&str>,
+    server_options: &[Vec<u8>],
     object_format: bool,
 ) -> Result<(), TooLong> {
     body.line(&[b"command=", command.as_bytes()])?;
     if let Some(agent) = agent {
         body.line(&[b"agent=", &clean_agent(agent)])?;
     }
+    for option in server_options {
+        body.line(&[b"server-option=", option])?;
+    }
     if object_format {
         body.line(&[b"object-format=sha1"])?;
     }
     body.delim();
     Ok(())
+}
+
+/// Whether a server option can be sent: git dies of a NUL or LF in it.
+pub(crate) fn is_server_option(option: &[u8]) -> bool {
+    !option.iter().any(|byte| matches!(byte, 0 | b'\n'))
 }
 
 /// As git's `git_user_agent_sanitized`: no spaces, no control characters, printable.
@@ -110,6 +128,10 @@ pub(crate) fn clean_agent(agent: &str) -> Vec<u8> {
 pub enum LsRefsError {
     /// The server has no `ls-refs`.
     NotSupported,
+    /// The server takes no server options.
+    NoServerOptions,
+    /// A server option has a NUL or a line break.
+    BadServerOption,
     /// A prefix is longer than a packet.
     PrefixTooLong,
     /// No byte came.
@@ -155,6 +177,8 @@ impl fmt::Display for LsRefsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LsRefsError::NotSupported => f.write_str("the server cannot list refs"),
+            LsRefsError::NoServerOptions => f.write_str("the server does not support 'server-option'"),
+            LsRefsError::BadServerOption => f.write_str("a server option contains a NUL or a line break"),
             LsRefsError::PrefixTooLong => f.write_str("a ref prefix is too long"),
             LsRefsError::Empty => f.write_str("the server's answer is empty"),
             LsRefsError::NotGit {

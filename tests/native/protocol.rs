@@ -250,6 +250,7 @@ fn run(server: &Repo, dialogue: FetchDialogue, piece: usize, haves: &[ObjectId])
             Step::NeedHaves(count) => dialogue.haves(haves.by_ref().take(count).collect()),
             Step::Acks(_) => {}
             Step::Shallow(info) => assert!(fetched.shallow.replace(info).is_none(), "told once"),
+            Step::WantedRefs(refs) => panic!("nothing was wanted by name: {refs:?}"),
             Step::Progress(line) => fetched.progress.push(line.text),
             Step::Pack(bytes) => {
                 assert!(!bytes.is_empty());

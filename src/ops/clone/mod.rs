@@ -174,7 +174,7 @@ async fn attempt(
             "the remote's ref {ignored} has a name that git refuses; it is left out"
         )));
     }
-    let plan = plan(&refs, options)?;
+    let mut plan = plan(&refs, options)?;
     for warning in &plan.warnings {
         task.tell(Event::Warning(warning.clone()));
     }
@@ -192,7 +192,13 @@ async fn attempt(
     if wants.is_empty() {
         write_refs(&mut publication, task, &plan, None, &log)?;
     } else {
+        let (want_refs, nameless) = plan.wants_by_name();
+        let (want_refs, wants) = match session.takes_want_refs(want_refs.len()) {
+            true => (want_refs, nameless),
+            false => (Vec::new(), wants),
+        };
         let request = FetchRequest {
+            want_refs,
             deepen: options.deepen(),
             include_tag: options.tags == TagMode::Follow,
             ..FetchRequest::clone_of(wants)
@@ -214,6 +220,7 @@ async fn attempt(
         };
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
         told.extend_from_slice(&source.0.shallow().shallow);
+        plan.settle(source.0.wanted_refs());
         let shallow = check(task, &plan, &received, &told).await?;
         write_refs(&mut publication, task, &plan, Some(&received), &log)?;
         publication.shallow(shallow);
@@ -351,7 +358,7 @@ fn write_refs(
         Head::Branch(name) => {
             publication.update(set(b"HEAD", Target::Symbolic(name.clone()), None));
         }
-        Head::Detached(oid) => {
+        Head::Detached(oid, _) => {
             let commit = peel(oid).unwrap_or(*oid);
             if received.and_then(|received| received.noted.links.kind(&commit)) != Some(Kind::Commit) {
                 let message = format!("HEAD would be {commit}, which is not a commit");

@@ -1,6 +1,8 @@
 //! What a clone will fetch and write, decided from the remote's refs and the caller's options
 //! alone: `wanted_peer_refs`, `update_remote_refs` and `update_head` of git's builtin/clone.c.
 
+use std::collections::BTreeMap;
+
 use super::{Options, TagMode};
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
@@ -13,8 +15,8 @@ const TAGS: &[u8] = b"refs/tags/";
 /// What to fetch, and what to write once it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Objects to ask for, each once.
-    pub(super) wants: Vec<ObjectId>,
+    /// Objects to ask for that no ref of the remote stands for.
+    wants: Vec<ObjectId>,
     /// Refs to write. Their objects are among `wants`, except those of followed tags.
     pub(super) refs: Vec<PlannedRef>,
     /// Where `HEAD` will point.
@@ -32,6 +34,8 @@ pub(super) struct Plan {
 pub(super) struct PlannedRef {
     /// Its name here.
     pub(super) name: Vec<u8>,
+    /// Its name at the remote.
+    from: Vec<u8>,
     /// What it points to.
     pub(super) oid: ObjectId,
     /// Written only if the object came along: a tag that follows the history.
@@ -45,15 +49,16 @@ pub(super) struct PlannedRef {
 pub(super) enum Head {
     /// A branch; it may be unborn.
     Branch(Vec<u8>),
-    /// The commit that this object is, or (a tag) points to.
-    Detached(ObjectId),
+    /// The commit that this object is, or (a tag) points to; and the ref of the remote it is from,
+    /// if it is not one the caller named.
+    Detached(ObjectId, Option<Vec<u8>>),
 }
 
 /// What the caller asked to have checked out.
 enum Chosen<'a> {
     Branch { name: Vec<u8>, found: &'a RemoteRef },
     Tag(&'a RemoteRef),
-    Commit(ObjectId),
+    Commit(ObjectId, Option<Vec<u8>>),
     Unborn(Vec<u8>),
 }
 
@@ -82,17 +87,17 @@ pub(super) fn plan(refs: &RemoteRefs, options: &Options) -> Outcome<Plan> {
             _ => !single,
         };
         if wanted {
-            plan.write(track(found.name.as_bytes()), found.oid, true);
+            plan.write(track(found.name.as_bytes()), found, true);
         }
     }
     for found in refs.iter().filter(|found| found.name.as_bytes().starts_with(TAGS)) {
         let name = found.name.as_bytes().to_vec();
         let asked_for = matches!(&chosen, Chosen::Tag(tag) if tag.name == found.name);
         match options.tags {
-            _ if asked_for => plan.write(name, found.oid, false),
+            _ if asked_for => plan.write(name, found, false),
             TagMode::None => {}
             TagMode::Follow if single => plan.follow(name, found.oid),
-            TagMode::Follow | TagMode::All => plan.write(name, found.oid, false),
+            TagMode::Follow | TagMode::All => plan.write(name, found, false),
         }
     }
     plan.refspec = match &chosen {
@@ -102,14 +107,11 @@ pub(super) fn plan(refs: &RemoteRefs, options: &Options) -> Outcome<Plan> {
     };
     match &chosen {
         Chosen::Branch { name, found } => {
-            plan.write(name.clone(), found.oid, true);
+            plan.write(name.clone(), found, true);
             plan.head = Head::Branch(name.clone());
         }
-        Chosen::Tag(tag) => plan.head = Head::Detached(tag.oid),
-        Chosen::Commit(oid) => {
-            plan.want(*oid);
-            plan.head = Head::Detached(*oid);
-        }
+        Chosen::Tag(tag) => plan.head = Head::Detached(tag.oid, Some(tag.name.as_bytes().to_vec())),
+        Chosen::Commit(oid, from) => plan.detach(*oid, from.clone()),
         Chosen::Unborn(name) => plan.head = Head::Branch(name.clone()),
     }
     if let RemoteHead::Branch { name, .. } = refs.head(options.default_branch.as_bytes()) {
@@ -122,15 +124,18 @@ pub(super) fn plan(refs: &RemoteRefs, options: &Options) -> Outcome<Plan> {
 }
 
 impl Plan {
-    fn want(&mut self, oid: ObjectId) {
-        self.wants.push(oid);
+    fn detach(&mut self, oid: ObjectId, from: Option<Vec<u8>>) {
+        if from.is_none() {
+            self.wants.push(oid);
+        }
+        self.head = Head::Detached(oid, from);
     }
 
-    fn write(&mut self, name: Vec<u8>, oid: ObjectId, branch: bool) {
-        self.want(oid);
+    fn write(&mut self, name: Vec<u8>, found: &RemoteRef, branch: bool) {
         self.refs.push(PlannedRef {
             name,
-            oid,
+            from: found.name.as_bytes().to_vec(),
+            oid: found.oid,
             if_present: false,
             branch,
         });
@@ -138,6 +143,7 @@ impl Plan {
 
     fn follow(&mut self, name: Vec<u8>, oid: ObjectId) {
         self.refs.push(PlannedRef {
+            from: name.clone(),
             name,
             oid,
             if_present: true,
@@ -147,10 +153,45 @@ impl Plan {
 
     /// Each want once (gitprotocol-http(5), "Smart Clients").
     pub(super) fn unique_wants(&self) -> Vec<ObjectId> {
-        let mut wants = self.wants.clone();
+        let head = match &self.head {
+            Head::Detached(oid, _) => Some(*oid),
+            Head::Branch(_) => None,
+        };
+        let refs = self.refs.iter().filter(|planned| !planned.if_present);
+        let mut wants: Vec<ObjectId> = refs.map(|planned| planned.oid).chain(head).collect();
+        wants.extend_from_slice(&self.wants);
         wants.sort_unstable();
         wants.dedup();
         wants
+    }
+
+    /// The same for a server that takes the names of refs: the names, and the objects that have
+    /// none (`add_wants` of git's fetch-pack.c).
+    pub(super) fn wants_by_name(&self) -> (Vec<Vec<u8>>, Vec<ObjectId>) {
+        let head = match &self.head {
+            Head::Detached(_, from) => from.clone(),
+            Head::Branch(_) => None,
+        };
+        let refs = self.refs.iter().filter(|planned| !planned.if_present);
+        let mut names: Vec<Vec<u8>> = refs.map(|planned| planned.from.clone()).chain(head).collect();
+        names.sort_unstable();
+        names.dedup();
+        (names, self.wants.clone())
+    }
+
+    /// Takes over what the server says its refs are at, which may have moved since they were listed.
+    pub(super) fn settle(&mut self, told: &[(Vec<u8>, ObjectId)]) {
+        let told: BTreeMap<&[u8], ObjectId> = told.iter().map(|(name, oid)| (name.as_slice(), *oid)).collect();
+        for planned in &mut self.refs {
+            if let Some(oid) = told.get(planned.from.as_slice()) {
+                planned.oid = *oid;
+            }
+        }
+        if let Head::Detached(oid, Some(from)) = &mut self.head
+            && let Some(new) = told.get(from.as_slice())
+        {
+            *oid = *new;
+        }
     }
 }
 
@@ -168,7 +209,7 @@ fn choose<'a>(refs: &'a RemoteRefs, options: &Options, warnings: &mut Vec<String
             None => Chosen::Unborn(name.as_bytes().to_vec()),
         },
         // A HEAD that stands for something that is no branch cannot become a local branch.
-        RemoteHead::Branch { oid, .. } | RemoteHead::Detached(oid) => Chosen::Commit(oid),
+        RemoteHead::Branch { oid, .. } | RemoteHead::Detached(oid) => Chosen::Commit(oid, Some(b"HEAD".to_vec())),
         RemoteHead::Unborn(name) => {
             warnings.push(if refs.is_empty() {
                 "the remote repository is empty".to_owned()
@@ -213,7 +254,7 @@ fn find<'a>(refs: &'a RemoteRefs, wanted: &str, remote: &str) -> Outcome<Chosen<
         return Ok(Chosen::Tag(found));
     }
     if let Some(oid) = ObjectId::from_hex(bytes) {
-        return Ok(Chosen::Commit(oid));
+        return Ok(Chosen::Commit(oid, None));
     }
     let shown = fault::quoted(wanted.as_bytes());
     let message = format!("the remote {remote} has no branch or tag {shown}");
@@ -236,15 +277,12 @@ fn mirror(refs: &RemoteRefs, chosen: Chosen<'_>, warnings: Vec<String>) -> Plan 
     for found in refs.iter().filter(|found| found.name.as_bytes().starts_with(b"refs/")) {
         let name = found.name.as_bytes().to_vec();
         let branch = name.starts_with(HEADS);
-        plan.write(name, found.oid, branch);
+        plan.write(name, found, branch);
     }
-    plan.head = match chosen {
-        Chosen::Branch { name, .. } | Chosen::Unborn(name) => Head::Branch(name),
-        Chosen::Tag(tag) => Head::Detached(tag.oid),
-        Chosen::Commit(oid) => {
-            plan.want(oid);
-            Head::Detached(oid)
-        }
-    };
+    match chosen {
+        Chosen::Branch { name, .. } | Chosen::Unborn(name) => plan.head = Head::Branch(name),
+        Chosen::Tag(tag) => plan.head = Head::Detached(tag.oid, Some(tag.name.as_bytes().to_vec())),
+        Chosen::Commit(oid, from) => plan.detach(oid, from),
+    }
     plan
 }

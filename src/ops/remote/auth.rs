@@ -187,6 +187,41 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST_WORD).collect()
 }
 
+/// The password in the value of a Basic `Authorization` header; of a name alone, which may be a
+/// token, the name.
+pub(super) fn basic_password(value: &str) -> Option<Secret> {
+    let (scheme, coded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = Secret::new(String::from_utf8(unbase64(coded.trim())?).ok()?);
+    let (username, password) = pair.reveal().split_once(':')?;
+    Some(Secret::new(if password.is_empty() { username } else { password }))
+}
+
+/// The reverse of [`base64`], with or without padding.
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut word, mut bits) = (0u32, 0u32);
+    for letter in text.trim_end_matches('=').bytes() {
+        let digit = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        word = word << 6 & 0xffff | u32::from(digit);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(word >> bits & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
 /// RFC 4648 section 4, padded.
 pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -313,6 +348,22 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(base64(plain.as_bytes()), coded);
+            assert_eq!(unbase64(coded).as_deref(), Some(plain.as_bytes()));
         }
+        assert_eq!(unbase64("Zm9v!"), None);
+    }
+
+    #[test]
+    fn the_password_of_a_basic_header_is_what_comes_after_the_first_colon() {
+        let check = |value: &str, expected: Option<&str>| {
+            assert_eq!(basic_password(value).as_ref().map(Secret::reveal), expected, "{value}");
+        };
+        check("Basic YWxhZGRpbjpvcGVuc2VzYW1l", Some("opensesame"));
+        check("basic asO8cmdlbjpww6Q6c3M", Some("pä:ss"));
+        check("Basic dG9rZW46", Some("token"));
+        check("Basic ???", None);
+        check("Basic dG9rZW4=", None);
+        check("Bearer YWxhZGRpbjpvcGVuc2VzYW1l", None);
+        check("Basic", None);
     }
 }

@@ -38,6 +38,7 @@ pub struct PackStream<'a> {
     dialogue: FetchDialogue,
     body: Option<WatchedBody>,
     shallow: ShallowInfo,
+    wanted_refs: Vec<(Vec<u8>, ObjectId)>,
     /// Bytes of the pack that were read while looking for its start.
     first: Vec<u8>,
     /// When something other than a keep-alive came last, by the task's clock.
@@ -67,13 +68,33 @@ impl Session {
     pub async fn fetch(
         &mut self,
         request: FetchRequest,
+        negotiator: Option<&mut dyn Negotiator>,
+    ) -> Outcome<PackStream<'_>> {
+        let negotiate = match negotiator {
+            Some(_) => Negotiate::Yes,
+            None => Negotiate::No,
+        };
+        self.converse(request, negotiate, negotiator).await
+    }
+
+    /// Only tells the server what is here, until it knows all the negotiator has to tell or gives
+    /// no more answers: what it has too is heard by [`Negotiator::acks`]. For a push, which has no
+    /// negotiation of its own (git's `push.negotiate`).
+    /// [`crate::error::Code::CapabilityMissing`] if the server has no `wait-for-done`.
+    pub async fn negotiate(&mut self, negotiator: &mut dyn Negotiator) -> Outcome<()> {
+        let request = FetchRequest::default();
+        self.converse(request, Negotiate::Only, Some(negotiator))
+            .await
+            .map(drop)
+    }
+
+    async fn converse(
+        &mut self,
+        mut request: FetchRequest,
+        negotiate: Negotiate,
         mut negotiator: Option<&mut dyn Negotiator>,
     ) -> Outcome<PackStream<'_>> {
-        let negotiate = if negotiator.is_some() {
-            Negotiate::Yes
-        } else {
-            Negotiate::No
-        };
+        request.server_options.extend(self.server_options());
         let url = self.url();
         let dialogue = FetchDialogue::new(request, &self.discovery, AGENT, negotiate).map_err(|error| {
             Failure::from(wire_fault::fetch_request(&error, &url, &|code, message| {
@@ -86,6 +107,7 @@ impl Session {
             dialogue,
             body: None,
             shallow: ShallowInfo::default(),
+            wanted_refs: Vec::new(),
             first: Vec::new(),
             alive,
             stage: Stage::Negotiate,
@@ -138,6 +160,11 @@ impl PackStream<'_> {
         &self.shallow
     }
 
+    /// What the refs of [`FetchRequest::want_refs`] point to: each of them, once the pack has begun.
+    pub fn wanted_refs(&self) -> &[(Vec<u8>, ObjectId)] {
+        &self.wanted_refs
+    }
+
     /// Whether the filter asked for is in effect: servers that have no filters send everything.
     pub fn filters(&self) -> bool {
         self.dialogue.filters()
@@ -175,6 +202,10 @@ impl PackStream<'_> {
                 Ok(Step::Shallow(info)) => {
                     self.alive = now;
                     self.shallow = info;
+                }
+                Ok(Step::WantedRefs(refs)) => {
+                    self.alive = now;
+                    self.wanted_refs = refs;
                 }
                 Ok(Step::Progress(line)) => {
                     self.alive = now;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::auth::{self, Offer};
 use super::options::{AskCredentials, Challenge, Credentials, TellCredentials, Verdict};
+use super::redact::Redactor;
 use super::secret::Secret;
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::protocol::url::RemoteUrl;
@@ -251,40 +252,24 @@ impl Login {
         self.preset.as_ref().filter(|preset| preset.origin == url.origin())
     }
 
-    /// Takes every secret that was or is in use out of a text, in case the server sends it back.
-    pub(super) fn redact(&self, text: &str) -> String {
-        let mut redacted = text.to_owned();
+    /// Every secret that was, is, or may come into use, in case a server sends it back.
+    pub(super) fn secrets(&self, redactor: &mut Redactor) {
+        if let Some(password) = self.preset.as_ref().and_then(|preset| preset.password.as_ref()) {
+            redactor.add(password.reveal());
+        }
         let current = self.current.iter().map(|current| &*current.credentials);
         for credentials in self.refused.iter().chain(current) {
-            let header = auth::authorization(credentials).ok();
-            let coded = header
-                .as_ref()
-                .and_then(|header| header.reveal().split_once(' '))
-                .map(|(_, coded)| coded);
-            let plain = match credentials {
+            redactor.add(match credentials {
                 // A name is no secret unless it may be a token.
                 Credentials::Basic { username, password } if password.is_empty() => username.reveal(),
                 Credentials::Basic { password, .. } => password.reveal(),
                 Credentials::Bearer(token) => token.reveal(),
                 Credentials::Authorization(value) => value.reveal(),
-            };
-            for secret in [Some(plain), coded].into_iter().flatten() {
-                redacted = redact(&redacted, secret);
+            });
+            if let Ok(header) = auth::authorization(credentials) {
+                redactor.add_authorization(header.reveal());
             }
         }
-        redacted
-    }
-}
-
-/// Shorter ones would tear holes into ordinary words.
-const SHORTEST_SECRET: usize = 4;
-
-/// Replaces a secret wherever it is.
-pub(super) fn redact(text: &str, secret: &str) -> String {
-    if secret.len() < SHORTEST_SECRET {
-        text.to_owned()
-    } else {
-        text.replace(secret, "<redacted>")
     }
 }
 

@@ -6,8 +6,10 @@
 //!   session       discovery, version, refs      fetch         the dialogue, and the pack
 //!   options       what the caller may choose    secret        what must not be printed
 //!   connection    one request after another     login, auth   who may read
+//!   redirect      where it is by now            retry         another try
 //!   watch         waiting that ends             proxy, gzip   how a request is written
-//!   diagnose, said, wire_fault                  what went wrong, in words
+//!   report, diagnose, said, wire_fault          what went wrong, in words
+//!   trace         what went over the wire       redact        and that no secret is in it
 //! ```
 
 mod auth;
@@ -18,11 +20,16 @@ mod gzip;
 mod login;
 mod options;
 mod proxy;
+mod redact;
+mod redirect;
+mod report;
 mod request;
+mod retry;
 mod retry_after;
 mod said;
 mod secret;
 mod session;
+mod trace;
 mod watch;
 mod wire_fault;
 
@@ -31,8 +38,9 @@ pub use crate::protocol::smart_http::Service;
 pub use diagnose::url_error;
 pub use fetch::{Negotiator, PackStream};
 pub use options::{
-    AskCredentials, Challenge, CorsProxy, Credentials, Memory, Options, ProxyAddress, ProxyFunction, TellCredentials,
-    Timeouts, Verdict, Version,
+    AskCredentials, Challenge, CorsProxy, Credentials, Memory, Options, ProxyAddress, ProxyFunction, Retry,
+    TellCredentials, Timeouts, Verdict, Version,
 };
 pub use secret::Secret;
 pub use session::{Remote, Session};
+pub use trace::{TraceEvent, TraceKind, Tracer};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::secret::Secret;
+use super::trace::Tracer;
 use crate::host::Async;
 
 /// How to talk to a remote. The default asks nobody, goes directly, and chooses the protocol
@@ -25,8 +26,15 @@ pub struct Options {
     /// Something only version 2 does well will be asked for (a filter), so that it is worth a
     /// CORS preflight.
     pub wants_v2: bool,
+    /// Words for the server's own use (`git fetch --server-option`), sent with every command of
+    /// version 2, which is asked for. A server that takes none is an error.
+    pub server_options: Vec<String>,
+    /// Whether a server is waited for that says when to come back.
+    pub retry: Retry,
     /// Time limits.
     pub timeouts: Timeouts,
+    /// Told of every request, answer and packet, without secrets.
+    pub trace: Option<Tracer>,
     /// What was learnt of servers so far; share one between operations.
     pub memory: Memory,
 }
@@ -130,6 +138,37 @@ pub enum Version {
     V1,
     /// Commands.
     V2,
+}
+
+impl Version {
+    /// As in `Git-Protocol: version=2`.
+    pub const fn number(self) -> u8 {
+        match self {
+            Version::V0 => 0,
+            Version::V1 => 1,
+            Version::V2 => 2,
+        }
+    }
+}
+
+/// Whether a server is waited for that answers 429, or 503 with `Retry-After` (git's
+/// `http.maxRetries` and `http.maxRetryTime`). Only requests that change nothing are repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How often one request is repeated; 0 leaves it to the caller.
+    pub max_retries: u32,
+    /// The longest single wait, in seconds: a server that asks for more is an error at once.
+    pub max_retry_time: u32,
+}
+
+impl Default for Retry {
+    /// Never; five minutes.
+    fn default() -> Self {
+        Retry {
+            max_retries: 0,
+            max_retry_time: 300,
+        }
+    }
 }
 
 /// Time limits, in milliseconds.

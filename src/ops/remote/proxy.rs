@@ -91,7 +91,7 @@ fn without_scheme(url: &str) -> &str {
 }
 
 /// As JavaScript's `encodeURIComponent`.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {

@@ -3,7 +3,7 @@
 use super::auth;
 use super::connection::Connection;
 use super::gzip;
-use super::options::Options;
+use super::options::{Options, Version};
 use super::secret::Secret;
 use crate::error::{Code, Failure, GitError, Outcome, Stage};
 use crate::host::{Method, Redirect, Request};
@@ -181,6 +181,21 @@ impl Connection {
             Err(error) => Err(bad(&error.to_string())),
         }
     }
+}
+
+/// Refuses server options that cannot be sent (`parse_transport_option` of git's transport.c).
+pub(super) fn check_server_options(options: &Options) -> Outcome<()> {
+    let bad = |option: &String| option.contains(['\0', '\n']);
+    if options.server_options.iter().any(bad) {
+        let message = "a server option must not contain NUL or a line break";
+        return Err(GitError::new(Code::Unsupported, Stage::Request, message).into());
+    }
+    let old = matches!(options.protocol_version, Some(Version::V0 | Version::V1));
+    if old && !options.server_options.is_empty() {
+        let message = "server options require version 2 of the protocol";
+        return Err(GitError::new(Code::Unsupported, Stage::Request, message).into());
+    }
+    Ok(())
 }
 
 /// Refuses custom headers that cannot, or must not, be sent.

@@ -5,8 +5,9 @@ use super::options::{Options, Version};
 use super::request::Call;
 use super::watch::Trouble;
 use super::wire_fault;
-use crate::error::{Failure, Outcome, Stage};
+use crate::error::{Code, Datum, Failure, Outcome, Stage};
 use crate::host::Host;
+use crate::protocol::fetch::Offer;
 use crate::protocol::ls_refs::{LsRefs, LsRefsReader};
 use crate::protocol::remote_refs::RemoteRefs;
 use crate::protocol::smart_http::{Discovery, DiscoveryReader, Service};
@@ -19,6 +20,9 @@ pub(super) const AGENT: &str = concat!("gitside/", env!("CARGO_PKG_VERSION"));
 /// How often an answer that broke off is asked for again; what it would say is not changed by
 /// asking.
 const MOST_REPEATS: u32 = 1;
+
+/// How many refs are wanted by name at once: with names of 200 bytes that is 8 MiB.
+const MOST_WANT_REFS: usize = 40_000;
 
 /// A remote that answered discovery. It belongs to one operation.
 pub struct Session {
@@ -56,7 +60,9 @@ impl Remote {
             match feed(&mut answer, |bytes| reader.feed(bytes)).await {
                 Ok(Ok(())) => {
                     let discovery = reader.finish().map_err(fault)?;
-                    return Ok(Session { connection, discovery });
+                    let session = Session { connection, discovery };
+                    session.check_version(service)?;
+                    return Ok(session);
                 }
                 Ok(Err(error)) => return Err(fault(error)),
                 Err(Trouble::Http(_)) if repeats < MOST_REPEATS => repeats += 1,
@@ -88,8 +94,40 @@ impl Session {
         }
     }
 
-    /// The remote's refs that start with one of `prefixes`; all, if there is none. Servers may list more than was asked for; older versions told all of
-    /// them at discovery, so that nothing is sent.
+    /// Whether [`FetchRequest::want_refs`](super::FetchRequest::want_refs) may name so many refs:
+    /// the server takes names, and the request stays below the 10 MiB that `git http-backend`
+    /// takes by default (`GIT_HTTP_MAX_REQUEST_BUFFER`). What is wanted so cannot be stale.
+    pub fn takes_want_refs(&self, count: usize) -> bool {
+        count <= MOST_WANT_REFS && Offer::of(&self.discovery).ref_in_want
+    }
+
+    /// What goes to the server with every command.
+    pub(super) fn server_options(&self) -> Vec<Vec<u8>> {
+        let options = &self.connection.options().server_options;
+        options.iter().map(|option| option.as_bytes().to_vec()).collect()
+    }
+
+    /// Says which version is spoken, and refuses one without what was asked for (`die_if_server_options`
+    /// of git's transport.c).
+    fn check_version(&self, service: Service) -> Outcome<()> {
+        let version = self.version();
+        self.connection
+            .note(|| format!("the server speaks version {}", version.number()));
+        if version == Version::V2 || service == Service::ReceivePack || self.server_options().is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} speaks version {} of the protocol; server options require version 2",
+            self.url(),
+            version.number()
+        );
+        let error = self.connection.error(Code::CapabilityMissing, Stage::Discover, message);
+        Err(error.with("capability", Datum::Text("server-option".to_owned())).into())
+    }
+
+    /// The remote's refs that start with one of `prefixes`; all, if there is none. Servers may list
+    /// more than was asked for; older versions told all of them at discovery, so that nothing is
+    /// sent.
     pub async fn ls_refs(&mut self, prefixes: &[Vec<u8>]) -> Outcome<RemoteRefs> {
         let capabilities = match &self.discovery {
             Discovery::V0(advertisement) => return Ok(advertisement.refs.clone()),
@@ -97,6 +135,7 @@ impl Session {
         };
         let what = LsRefs {
             prefixes: prefixes.to_vec(),
+            server_options: self.server_options(),
         };
         let url = self.url();
         let connection = &mut self.connection;
@@ -129,7 +168,8 @@ fn wished_version(connection: &Connection, service: Service) -> Option<&'static 
         // There is no version 2 of pushing.
         (_, Service::ReceivePack) => None,
         (Some(Version::V2), _) => Some("version=2"),
-        (None, _) => (options.wants_v2 || !connection.crosses_directly()).then_some("version=2"),
+        (None, _) => (options.wants_v2 || !options.server_options.is_empty() || !connection.crosses_directly())
+            .then_some("version=2"),
     }
 }
 

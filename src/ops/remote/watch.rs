@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::trace::PacketTrace;
 use crate::host::{Async, Body, Clock, HttpError};
 use crate::task::{Cancelled, Task};
 
@@ -95,11 +96,12 @@ pub(super) struct WatchedBody {
     stall: u32,
     received: u64,
     most: u64,
+    packets: Option<PacketTrace>,
 }
 
 impl WatchedBody {
     /// Watches a body: at most `stall` milliseconds between two pieces, at most `most` bytes.
-    pub(super) fn new(body: Box<dyn Body>, task: Task, stall: u32, most: u64) -> Self {
+    pub(super) fn new(body: Box<dyn Body>, task: Task, stall: u32, most: u64, packets: Option<PacketTrace>) -> Self {
         let timer = Timer::new(task.clock().clone());
         WatchedBody {
             body,
@@ -108,13 +110,21 @@ impl WatchedBody {
             stall,
             received: 0,
             most,
+            packets,
         }
     }
 
     /// The next piece. The time the caller takes between two calls does not count.
     pub(super) async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
         self.task.checkpoint().await?;
-        let Some(piece) = self.timer.wait(&self.task, self.stall, self.body.chunk()).await?? else {
+        let piece = self.timer.wait(&self.task, self.stall, self.body.chunk()).await;
+        if let Some(packets) = &mut self.packets {
+            match &piece {
+                Ok(Ok(Some(piece))) => packets.feed(piece),
+                _ => packets.finish(),
+            }
+        }
+        let Some(piece) = piece?? else {
             return Ok(None);
         };
         self.received = self.received.saturating_add(piece.len() as u64);

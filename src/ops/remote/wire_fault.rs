@@ -84,6 +84,9 @@ pub(super) fn ls_refs(error: &LsRefsError, url: &str, at: At<'_>) -> GitError {
     match error {
         LsRefsError::NotSupported => at(Code::CapabilityMissing, format!("{url} cannot list its refs"))
             .with("capability", Datum::Text("ls-refs".to_owned())),
+        LsRefsError::NoServerOptions => at(Code::CapabilityMissing, format!("{url} does not support server-option"))
+            .with("capability", Datum::Text("server-option".to_owned())),
+        LsRefsError::BadServerOption => at(Code::Unsupported, error.to_string()),
         LsRefsError::PrefixTooLong => at(Code::InvalidRef, error.to_string()),
         LsRefsError::Empty => empty(url, at),
         LsRefsError::NotGit { looks_like, excerpt } => not_git(url, looks_like, excerpt, at),

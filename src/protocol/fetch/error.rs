@@ -113,10 +113,12 @@ impl FetchError {
         }
     }
 
-    /// Whether it says that a wanted object is not on offer (any more): refs moved between
-    /// discovery and this request, and doing both again may help.
+    /// Whether it says that a wanted object or ref is not on offer (any more): refs moved between
+    /// discovery and this request, and doing both again may help (`check_non_tip` and
+    /// `parse_want_ref` of upload-pack.c).
     pub fn is_stale(&self) -> bool {
-        self.remote_text().is_some_and(|text| text.contains("not our ref"))
+        let stale = |text: &str| text.contains("not our ref") || text.starts_with("unknown ref ");
+        self.remote_text().is_some_and(stale)
     }
 }
 

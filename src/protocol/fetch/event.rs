@@ -11,6 +11,8 @@ pub enum FetchEvent<'a> {
     Acks(Acks),
     /// Where the history will end. At most once.
     Shallow(ShallowInfo),
+    /// What the refs wanted by name point to: each of them once. Comes before the pack.
+    WantedRefs(Vec<(Vec<u8>, ObjectId)>),
     /// A line of the remote's progress.
     Progress(ProgressLine),
     /// The next bytes of the pack.

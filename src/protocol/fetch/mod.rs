@@ -11,6 +11,7 @@ mod response;
 
 pub use error::{FetchError, FetchRequestError};
 pub use event::{AckStatus, Acks, FetchEvent, ShallowInfo};
+pub(crate) use request::Ending;
 pub use request::{Deepen, FetchRequest, Offer, SidebandMode};
 pub use response::FetchResponse;
 pub(crate) use response::Found;

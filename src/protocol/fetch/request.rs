@@ -1,9 +1,10 @@
 //! Fetch requests: `find_common` and `send_fetch_request` of git's fetch-pack.c.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use super::super::capability::ObjectFormat;
-use super::super::ls_refs::{clean_agent, write_command};
+use super::super::ls_refs::{clean_agent, is_server_option, write_command};
 use super::super::pkt_line::{Encoder, TooLong};
 use super::super::smart_http::{Advertisement, Discovery, RpcRequest, Service};
 use super::error::FetchRequestError;
@@ -58,6 +59,10 @@ pub struct Offer {
     pub object_format: bool,
     /// It gives out objects it did not advertise as refs.
     pub any_want: bool,
+    /// It takes the names of refs for wants, and tells what they point to.
+    pub ref_in_want: bool,
+    /// It can be asked what it has of what is here, and nothing else.
+    pub wait_for_done: bool,
 }
 
 impl Offer {
@@ -85,6 +90,8 @@ impl Offer {
                     agent: capabilities.has("agent"),
                     object_format: capabilities.has("object-format"),
                     any_want: true,
+                    ref_in_want: capabilities.feature("fetch", "ref-in-want"),
+                    wait_for_done: capabilities.feature("fetch", "wait-for-done"),
                 }
             }
         }
@@ -117,6 +124,8 @@ impl Offer {
             agent: has("agent"),
             object_format: has("object-format") && advertisement.capabilities.object_format() == ObjectFormat::Sha1,
             any_want: has("allow-tip-sha1-in-want") || has("allow-reachable-sha1-in-want"),
+            ref_in_want: false,
+            wait_for_done: false,
         }
     }
 }
@@ -153,6 +162,10 @@ impl Deepen {
 pub struct FetchRequest {
     /// The objects wanted; the order stays, doubles are sent once.
     pub wants: Vec<ObjectId>,
+    /// Refs of the remote wanted by their full names, at whatever they point to when it answers:
+    /// [`FetchEvent::WantedRefs`](super::FetchEvent::WantedRefs) says what that is. Doubles are
+    /// sent once. Needs [`Offer::ref_in_want`].
+    pub want_refs: Vec<Vec<u8>>,
     /// The commits at which the history ends here. Every one must be told.
     pub shallow: Vec<ObjectId>,
     /// How much history.
@@ -166,6 +179,19 @@ pub struct FetchRequest {
     pub include_tag: bool,
     /// No progress is wanted.
     pub no_progress: bool,
+    /// Words for the server's own use (`git fetch --server-option`). Only version 2 has them.
+    pub server_options: Vec<Vec<u8>>,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The server may answer that it wants to know more.
+    Open,
+    /// With `done`: the pack is to follow.
+    Done,
+    /// With `wait-for-done`: only what the server has is asked for, no pack.
+    OnlyAcks,
 }
 
 impl FetchRequest {
@@ -180,10 +206,22 @@ impl FetchRequest {
 
     /// Whether the server can do it.
     pub fn check(&self, server: &Discovery) -> Result<(), FetchRequestError> {
-        let offer = Offer::of(server);
-        if self.wants.is_empty() {
+        if self.wants.is_empty() && self.want_refs.is_empty() {
             return Err(FetchRequestError::NothingWanted);
         }
+        self.check_arguments(server)
+    }
+
+    /// Whether the server can be asked what it has of what is here (`negotiate_using_fetch`).
+    pub(crate) fn check_only_acks(&self, server: &Discovery) -> Result<(), FetchRequestError> {
+        if !Offer::of(server).wait_for_done {
+            return Err(FetchRequestError::MissingCapability("wait-for-done"));
+        }
+        self.check_arguments(server)
+    }
+
+    fn check_arguments(&self, server: &Discovery) -> Result<(), FetchRequestError> {
+        let offer = Offer::of(server);
         if let Discovery::V0(advertisement) = server
             && !offer.any_want
         {
@@ -198,6 +236,17 @@ impl FetchRequest {
         };
         if let Discovery::V2(capabilities) = server {
             need(true, capabilities.has("fetch"), "fetch")?;
+        }
+        need(!self.want_refs.is_empty(), offer.ref_in_want, "ref-in-want")?;
+        if !self.want_refs.iter().all(|name| can_be_sent(name)) {
+            return Err(FetchRequestError::BadArgument("want-ref"));
+        }
+        if !self.server_options.is_empty() {
+            let offered = matches!(server, Discovery::V2(capabilities) if capabilities.has("server-option"));
+            need(true, offered, "server-option")?;
+            if !self.server_options.iter().all(|option| is_server_option(option)) {
+                return Err(FetchRequestError::BadArgument("server-option"));
+            }
         }
         need(
             !self.shallow.is_empty() || self.deepen != Deepen::No,
@@ -214,10 +263,7 @@ impl FetchRequest {
             Deepen::Cut { since, not } => {
                 need(since.is_some(), offer.deepen_since, "deepen-since")?;
                 need(!not.is_empty(), offer.deepen_not, "deepen-not")?;
-                if not
-                    .iter()
-                    .any(|name| name.is_empty() || !name.iter().all(|byte| *byte > b' ' && *byte != 0x7f))
-                {
+                if !not.iter().all(|name| can_be_sent(name)) {
                     return Err(FetchRequestError::BadArgument("deepen-not"));
                 }
                 if since.is_none() && not.is_empty() {
@@ -243,18 +289,30 @@ impl FetchRequest {
         haves: &[ObjectId],
         done: bool,
     ) -> Result<(RpcRequest, FetchResponse), FetchRequestError> {
+        self.write_ending(offer, agent, haves, if done { Ending::Done } else { Ending::Open })
+    }
+
+    pub(crate) fn write_ending(
+        &self,
+        offer: &Offer,
+        agent: &str,
+        haves: &[ObjectId],
+        ending: Ending,
+    ) -> Result<(RpcRequest, FetchResponse), FetchRequestError> {
         let body = match offer.is_v2 {
-            true => self.write_v2(offer, agent, haves, done)?,
-            false => self.write_v0(offer, agent, haves, done)?,
+            true => self.write_v2(offer, agent, haves, ending)?,
+            false => self.write_v0(offer, agent, haves, ending == Ending::Done)?,
         };
         let response = FetchResponse::new(Expected {
             is_v2: offer.is_v2,
             sideband: offer.sideband,
             multi_ack: offer.multi_ack,
             no_done: offer.no_done,
-            done_sent: done,
+            done_sent: ending == Ending::Done,
+            only_acks: ending == Ending::OnlyAcks,
             deepen: self.deepen != Deepen::No,
             shallow: self.shallow.iter().copied().collect(),
+            want_refs: self.want_refs.iter().cloned().collect(),
         });
         let request = RpcRequest {
             service: Service::UploadPack,
@@ -265,9 +323,13 @@ impl FetchRequest {
     }
 
     /// `command=fetch`, capabilities, delimiter, arguments, flush.
-    fn write_v2(&self, offer: &Offer, agent: &str, haves: &[ObjectId], done: bool) -> Result<Encoder, TooLong> {
+    fn write_v2(&self, offer: &Offer, agent: &str, haves: &[ObjectId], ending: Ending) -> Result<Encoder, TooLong> {
         let mut body = Encoder::new();
-        write_command(&mut body, "fetch", (offer.agent).then_some(agent), offer.object_format)?;
+        let agent = (offer.agent).then_some(agent);
+        write_command(&mut body, "fetch", agent, &self.server_options, offer.object_format)?;
+        if ending == Ending::OnlyAcks {
+            body.line(&[b"wait-for-done"])?;
+        }
         let flags = [
             ("thin-pack", self.thin_pack),
             ("no-progress", self.no_progress),
@@ -285,10 +347,13 @@ impl FetchRequest {
         for oid in distinct(&self.wants) {
             body.line(&[b"want ", oid.to_hex().as_bytes()])?;
         }
+        for name in distinct(&self.want_refs) {
+            body.line(&[b"want-ref ", name])?;
+        }
         for oid in haves {
             body.line(&[b"have ", oid.to_hex().as_bytes()])?;
         }
-        if done {
+        if ending == Ending::Done {
             body.line(&[b"done"])?;
         }
         body.flush();
@@ -384,9 +449,14 @@ fn check_depth(depth: u32) -> Result<(), FetchRequestError> {
     }
 }
 
-fn distinct(oids: &[ObjectId]) -> impl Iterator<Item = &ObjectId> {
+fn distinct<T: Eq + Hash>(items: &[T]) -> impl Iterator<Item = &T> {
     let mut seen = HashSet::new();
-    oids.iter().filter(move |oid| seen.insert(**oid))
+    items.iter().filter(move |item| seen.insert(*item))
+}
+
+/// Whether a name fits into a line: not empty, no white space, no control character.
+fn can_be_sent(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //!
 //! ```text
 //!   versions 0, 1   [shallow…, 0000,] ACK… | NAK, pack up to its flush or the end
-//!   version 2       [acknowledgments, 0001 | 0000] [shallow-info, 0001] packfile, pack, 0000
+//!   version 2       [acknowledgments, 0001 | 0000] [shallow-info, 0001] [wanted-refs, 0001] packfile, pack, 0000
 //! ```
+//!
+//! The manual has shallow-info before wanted-refs and git's client insists on it, but git's server
+//! sends them the other way round (`upload_pack_v2`): both are taken.
 //!
 //! Pack bytes are handed out as they arrive, as slices of the chunk that was fed. That they are a
 //! whole pack is for its parser to say; that the remote finished sending is said here: the end
@@ -30,8 +33,12 @@ pub(super) struct Expected {
     pub(super) multi_ack: bool,
     pub(super) no_done: bool,
     pub(super) done_sent: bool,
+    /// No pack is to come, whatever the server knows.
+    pub(super) only_acks: bool,
     pub(super) deepen: bool,
     pub(super) shallow: HashSet<ObjectId>,
+    /// Refs wanted by name that were not told yet.
+    pub(super) want_refs: HashSet<Vec<u8>>,
 }
 
 /// Reads the answer to one request.
@@ -41,6 +48,9 @@ pub struct FetchResponse {
     state: State,
     acks: Acks,
     info: ShallowInfo,
+    wanted_refs: Vec<(Vec<u8>, ObjectId)>,
+    /// Sections of version 2 that were read.
+    seen: Seen,
     sideband: Sideband,
     lines: ProgressLines,
     ended: bool,
@@ -58,12 +68,16 @@ enum State {
     /// Versions 0 and 1 without multi_ack: perhaps more `ACK`, then the pack. Servers answer so
     /// where commits told are ancestors of one told before.
     MoreAcks,
-    /// Version 2: the first line of a section, not before this one.
-    Header(Section),
+    /// Version 2: the first line of the acknowledgments.
+    AcksHeader,
+    /// Version 2: the first line of a section after them.
+    Header,
     /// Version 2: lines of acknowledgments.
     Acknowledgments,
     /// Version 2: lines of the shallow-info section.
     ShallowInfo,
+    /// Version 2: lines of the wanted-refs section.
+    WantedRefs,
     /// The pack in a side-band.
     Bands,
     /// The first bytes of a pack without side-band.
@@ -76,12 +90,11 @@ enum State {
     Told,
 }
 
-/// The sections of version 2, in their order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Section {
-    Acknowledgments,
-    ShallowInfo,
-    Packfile,
+/// Which of the sections that come once came.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    shallow_info: bool,
+    wanted_refs: bool,
 }
 
 /// An event, with pack bytes as a range of the decoder's chunk.
@@ -93,8 +106,8 @@ pub(crate) enum Found {
 impl FetchResponse {
     pub(super) fn new(expected: Expected) -> Self {
         let state = match (expected.is_v2, expected.deepen) {
-            (true, _) if expected.done_sent => State::Header(Section::ShallowInfo),
-            (true, _) => State::Header(Section::Acknowledgments),
+            (true, _) if expected.done_sent => State::Header,
+            (true, _) => State::AcksHeader,
             (false, true) => State::ShallowLines,
             (false, false) => State::AckLines,
         };
@@ -107,6 +120,8 @@ impl FetchResponse {
             decoder: Decoder::new(),
             state,
             acks: Acks::default(),
+            wanted_refs: Vec::new(),
+            seen: Seen::default(),
             sideband: Sideband::new(),
             lines: ProgressLines::new(),
             ended: false,
@@ -196,12 +211,19 @@ impl FetchResponse {
         match self.state {
             State::ShallowLines | State::ShallowInfo => "the end of the shallow list",
             State::AckLines | State::LastAck | State::MoreAcks => "ACK or NAK",
-            State::Header(Section::Acknowledgments) => "'acknowledgments'",
-            State::Header(_) => "'packfile'",
+            State::AcksHeader => "'acknowledgments'",
+            State::Header if self.wants_refs() => "'wanted-refs'",
+            State::Header => "'packfile'",
             State::Acknowledgments => "the end of the acknowledgments",
+            State::WantedRefs => "the end of the wanted refs",
             State::Bands | State::RawStart | State::Raw => "the end of the pack",
             State::Over { .. } | State::Told => "the end",
         }
+    }
+
+    /// Whether the refs wanted by name are still to be told.
+    fn wants_refs(&self) -> bool {
+        !self.seen.wanted_refs && !self.expected.want_refs.is_empty()
     }
 
     fn pack_state(&self) -> State {

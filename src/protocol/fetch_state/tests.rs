@@ -81,7 +81,7 @@ fn run(
             },
             Step::Acks(heard) => acks.push(heard),
             Step::Pack(bytes) => pack.extend_from_slice(bytes),
-            Step::Shallow(_) | Step::Progress(_) => {}
+            Step::Shallow(_) | Step::WantedRefs(_) | Step::Progress(_) => {}
             Step::Done => return Ok((rounds, pack, acks)),
         }
     }
@@ -305,4 +305,71 @@ fn a_filter_is_in_effect_only_where_the_server_has_filters() {
     assert!(filters(&v0("filter")));
     assert!(!filters(&v0("")));
     assert!(!filters(&v2()));
+}
+
+/// Runs a dialogue that asks for acknowledgments alone. Answers the haves of each request, and all
+/// that was acknowledged.
+fn ask_only(haves: usize, mut answer: impl FnMut(usize, &[ObjectId]) -> Vec<String>) -> (Vec<usize>, usize) {
+    let mut capabilities = V2Capabilities::default();
+    capabilities.push(b"fetch=wait-for-done");
+    let server = Discovery::V2(capabilities);
+    let mut dialogue = FetchDialogue::new(FetchRequest::default(), &server, "x", Negotiate::Only).unwrap();
+    let (mut rounds, mut told, mut acked, mut body) = (Vec::new(), 0, 0, None);
+    loop {
+        match dialogue.step().unwrap() {
+            Step::NeedHaves(count) => {
+                let count = count.min(haves - told);
+                dialogue.haves((told + 1..=told + count).map(oid).collect());
+                told += count;
+            }
+            Step::Send(request) => {
+                let text = String::from_utf8(request.body).unwrap();
+                assert!(text.contains("0012wait-for-done") && !text.contains("want ") && !text.contains("0009done"));
+                let list: Vec<ObjectId> = text
+                    .split("have ")
+                    .skip(1)
+                    .map(|rest| rest[..40].parse().unwrap())
+                    .collect();
+                body = Some(framed(&answer(rounds.len(), &list)));
+                rounds.push(list.len());
+            }
+            Step::Read => match body.take() {
+                Some(bytes) => dialogue.feed(bytes),
+                None => dialogue.end_of_body(),
+            },
+            Step::Acks(heard) => acked += heard.acks.len(),
+            Step::Done => return (rounds, acked),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn acknowledgments_alone_are_asked_for_until_there_is_nothing_to_tell() {
+    let nak = |_: usize, _: &[ObjectId]| lines(&["acknowledgments", "NAK", "-"]);
+    assert_eq!(ask_only(0, nak), (vec![], 0));
+    assert_eq!(ask_only(10, nak), (vec![10], 0));
+    assert_eq!(ask_only(100, nak), (vec![16, 32, 52], 0));
+    let all = |_: usize, told: &[ObjectId]| {
+        let acks = told.iter().map(|oid| format!("ACK {oid}"));
+        [lines(&["acknowledgments"]), acks.collect(), lines(&["-"])].concat()
+    };
+    assert_eq!(ask_only(100, all), (vec![16, 32, 52], 100));
+}
+
+#[test]
+fn acknowledgments_alone_end_after_256_in_vain() {
+    let (rounds, acked) = ask_only(100_000, |round, told| match round {
+        0 => lines(&["acknowledgments", &format!("ACK {}", told[0]), "-"]),
+        _ => lines(&["acknowledgments", "NAK", "-"]),
+    });
+    assert_eq!((rounds, acked), (vec![16, 32, 64, 128, 256], 1));
+}
+
+#[test]
+fn acknowledgments_alone_need_a_server_that_gives_them() {
+    let failed = FetchDialogue::new(FetchRequest::default(), &v2(), "x", Negotiate::Only).err();
+    assert_eq!(failed, Some(FetchRequestError::MissingCapability("wait-for-done")));
+    let failed = FetchDialogue::new(FetchRequest::default(), &v0("side-band-64k"), "x", Negotiate::Only).err();
+    assert_eq!(failed, Some(FetchRequestError::MissingCapability("wait-for-done")));
 }

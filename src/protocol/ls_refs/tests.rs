@@ -183,6 +183,34 @@ fn the_request_has_what_the_server_knows_and_no_more() {
 }
 
 #[test]
+fn server_options_go_with_the_command() {
+    let list = LsRefs {
+        server_options: vec![b"hello".to_vec()],
+        ..LsRefs::all()
+    };
+    let request = list
+        .request(&server(&["ls-refs", "agent=x", "server-option"]), "me")
+        .unwrap();
+    let text = String::from_utf8(request.body).unwrap();
+    assert!(
+        text.starts_with("0014command=ls-refs\n000dagent=me\n0018server-option=hello\n0001"),
+        "{text}"
+    );
+    assert_eq!(
+        list.request(&server(&["ls-refs"]), ""),
+        Err(LsRefsError::NoServerOptions)
+    );
+    let bad = LsRefs {
+        server_options: vec![b"a\nb".to_vec()],
+        ..LsRefs::all()
+    };
+    assert_eq!(
+        bad.request(&server(&["ls-refs", "server-option"]), ""),
+        Err(LsRefsError::BadServerOption)
+    );
+}
+
+#[test]
 fn very_many_prefixes_are_not_sent_at_all() {
     let mut list = LsRefs::all();
     (0..MAX_PREFIXES).for_each(|number| list.add_prefix(format!("refs/heads/{number}").into_bytes()));

@@ -139,7 +139,7 @@ fn a_followed_redirect_is_told_and_later_requests_go_straight_to_the_new_place()
     assert_eq!(session.url(), "https://h.example/r.git");
     world.run(session.ls_refs(&[])).unwrap();
     assert_eq!(world.last().url, "https://h.example/r.git/git-upload-pack");
-    let told = Event::Warning("redirecting to https://h.example/r.git".to_owned());
+    let told = Event::Warning("redirecting to https://h.example/r.git; use this URL from now on".to_owned());
     assert!(world.events.borrow().contains(&told));
 }
 

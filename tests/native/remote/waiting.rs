@@ -2,7 +2,7 @@
 
 use gitside::error::{Code, Failure};
 use gitside::host::HttpError;
-use gitside::ops::remote::{Options, Remote, Service, Timeouts};
+use gitside::ops::remote::{Options, Remote, Retry, Service, Timeouts};
 use gitside::protocol::url::RemoteUrl;
 use std::cell::Cell;
 
@@ -138,19 +138,139 @@ fn failing_gateways_and_networks_are_tried_again_at_most_twice() {
     check(vec![bad(500), ok()], 1, Some(Code::Unavailable));
     check(vec![bad(429), ok()], 1, Some(Code::RateLimited));
     check(vec![bad(404), ok()], 1, Some(Code::RemoteNotFound));
-    let later = |seconds: &str| Reply::from(answer(503, "text/plain", "").header("retry-after", seconds));
-    check(vec![later("2"), ok()], 2, None);
-    check(vec![later("3600"), ok()], 1, Some(Code::Unavailable));
+    let later = |told: &str| Reply::from(answer(503, "text/plain", "").header("retry-after", told));
+    check(vec![later("2"), ok()], 1, Some(Code::Unavailable));
+    check(vec![later("0"), ok()], 2, None);
+    check(vec![later("soon"), ok()], 2, None);
+    check(vec![later("Sun, 06 Nov 1994 08:00:00 GMT"), ok()], 2, None);
+}
+
+/// What git's own test of 429 (t5584) asks for, and the same of 503.
+#[test]
+fn who_says_when_to_come_back_is_waited_for_where_the_caller_allows_it() {
+    struct Case {
+        status: u16,
+        told: Option<&'static str>,
+        /// How often the server says so before it answers.
+        times: usize,
+        retry: Retry,
+        requests: usize,
+        /// The code of the failure, and words of it.
+        fails: Option<(Code, &'static str)>,
+        /// Seconds, at least and at most.
+        waits: (f64, f64),
+    }
+    let allow = |max_retries, max_retry_time| Retry {
+        max_retries,
+        max_retry_time,
+    };
+    let (limited, unavailable) = (Code::RateLimited, Code::Unavailable);
+    let case = |status, told, times, retry, requests, fails, waits| Case {
+        status,
+        told,
+        times,
+        retry,
+        requests,
+        fails,
+        waits,
+    };
+    let never = Retry::default();
+    let none = (0.0, 0.0);
+    let future = "Sun, 06 Nov 1994 08:49:39 GMT";
+    let past = "Sun, 06 Nov 1994 08:49:27 GMT";
+    for case in [
+        case(429, Some("1"), 1, never, 1, Some((limited, "in 1 s")), none),
+        case(429, None, 1, never, 1, Some((limited, "option retry")), none),
+        case(503, Some("1"), 1, never, 1, Some((unavailable, "in 1 s")), none),
+        case(
+            429,
+            Some("1"),
+            9,
+            allow(2, 300),
+            3,
+            Some((limited, "2 times")),
+            (2.0, 3.0),
+        ),
+        case(429, Some("1"), 1, allow(3, 300), 2, None, (1.0, 1.5)),
+        case(503, Some("7"), 2, allow(3, 300), 3, None, (14.0, 15.0)),
+        case(429, None, 1, allow(3, 300), 2, None, (0.5, 1.5)),
+        case(429, None, 3, allow(3, 300), 4, None, (3.5, 10.5)),
+        case(429, Some("invalid-format"), 1, allow(3, 300), 2, None, (0.5, 1.5)),
+        case(
+            429,
+            Some("100"),
+            1,
+            allow(3, 3),
+            1,
+            Some((limited, "longer than the 3 s")),
+            none,
+        ),
+        case(429, Some(future), 1, allow(3, 300), 2, None, (2.0, 3.0)),
+        case(429, Some(past), 1, allow(3, 300), 2, None, (0.0, 0.5)),
+        case(429, Some("0"), 1, allow(3, 0), 2, None, (0.0, 0.5)),
+    ] {
+        let mut refusal = answer(case.status, "text/plain", "slow down");
+        if let Some(told) = case.told {
+            refusal = refusal.header("retry-after", told);
+        }
+        let mut replies = vec![Reply::from(refusal); case.times];
+        replies.push(v2().into());
+        let world = in_turn(replies);
+        let options = Options {
+            retry: case.retry,
+            ..Options::default()
+        };
+        let what = format!("{} {:?} {:?}", case.status, case.told, case.retry);
+        match (world.connect(URL, &options), case.fails) {
+            (Ok(_), None) => {}
+            (Err(failure), Some((code, words))) => {
+                let error = failure.error().unwrap();
+                assert_eq!(error.code, code, "{what}");
+                assert!(error.to_string().contains(words) && error.retryable, "{what}: {error}");
+                assert_eq!(error.remote_text.as_deref(), Some("slow down"), "{what}");
+            }
+            (result, _) => panic!("{what}: {:?}", result.err()),
+        }
+        assert_eq!(world.requests(), case.requests, "{what}");
+        let seconds = world.elapsed() / 1000.0;
+        assert!((case.waits.0..=case.waits.1).contains(&seconds), "{what}: {seconds}");
+        let told = world.events.borrow().len();
+        assert_eq!(told, case.requests - 1, "every wait is reported: {what}");
+    }
 }
 
 #[test]
-fn a_retry_waits_as_long_as_the_server_says() {
-    let world = in_turn(vec![
-        answer(503, "text/plain", "").header("retry-after", "4").into(),
-        v2().into(),
-    ]);
-    assert!(world.connect(URL, &Options::default()).is_ok());
-    assert!(world.elapsed() >= 4000.0);
+fn a_wait_can_be_cancelled() {
+    let world = in_turn(vec![answer(429, "text/plain", "").header("retry-after", "200").into()]);
+    let url = RemoteUrl::parse(URL).unwrap();
+    let retry = Retry {
+        max_retries: 1,
+        ..Retry::default()
+    };
+    let options = Options {
+        retry,
+        ..Options::default()
+    };
+    let connect = Remote::connect(&world.host, &world.task, &url, Service::UploadPack, &options);
+    let (result, at) = world.run_and_cancel(1500.0, connect);
+    assert!(matches!(result, Err(Failure::Cancelled)));
+    assert_eq!((at, world.requests()), (1500.0, 1));
+}
+
+#[test]
+fn nothing_of_a_push_is_ever_sent_twice() {
+    // Discovery changes nothing and is repeated, for a push too.
+    let options = Options {
+        retry: Retry {
+            max_retries: 5,
+            ..Retry::default()
+        },
+        ..Options::default()
+    };
+    let world = in_turn(vec![answer(429, "text/plain", "").into()]);
+    let failure = world.connect_for(URL, Service::ReceivePack, &options).err().unwrap();
+    assert_eq!(failure.error().unwrap().code, Code::RateLimited);
+    assert_eq!(world.requests(), 6);
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn oid(byte: u8) -> ObjectId {
 fn full_request() -> FetchRequest {
     FetchRequest {
         wants: vec![oid(1), oid(2), oid(1)],
+        want_refs: Vec::new(),
+        server_options: Vec::new(),
         shallow: vec![oid(3)],
         deepen: Deepen::Relative(5),
         filter: Some("blob:none".to_owned()),
@@ -248,6 +250,77 @@ fn what_the_server_cannot_is_refused_before_anything_is_sent() {
         (with(Deepen::No), v2(&["ls-refs"]), Err(MissingCapability("fetch"))),
     ] {
         assert_eq!(request.check(&server), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn refs_are_wanted_by_name_once_each_where_the_server_takes_names() {
+    let request = FetchRequest {
+        wants: vec![oid(1)],
+        want_refs: vec![b"refs/heads/b".to_vec(), b"HEAD".to_vec(), b"refs/heads/b".to_vec()],
+        ..FetchRequest::default()
+    };
+    let server = v2(&["fetch=ref-in-want"]);
+    assert_eq!(request.check(&server), Ok(()));
+    assert_eq!(
+        body(&request, &server, &[oid(4)], true),
+        [
+            "command=fetch".to_owned(),
+            "0001".to_owned(),
+            "ofs-delta".to_owned(),
+            format!("want {}", oid(1)),
+            "want-ref refs/heads/b".to_owned(),
+            "want-ref HEAD".to_owned(),
+            format!("have {}", oid(4)),
+            "done".to_owned(),
+            "0000".to_owned(),
+        ]
+    );
+    let alone = FetchRequest {
+        wants: Vec::new(),
+        ..request.clone()
+    };
+    assert_eq!(alone.check(&server), Ok(()));
+    let lacks = Err(FetchRequestError::MissingCapability("ref-in-want"));
+    assert_eq!(alone.check(&v2(&["fetch=shallow"])), lacks);
+    assert_eq!(alone.check(&v0(ALL)), lacks);
+    for name in ["", "a b", "a\nb"] {
+        let bad = FetchRequest {
+            want_refs: vec![name.as_bytes().to_vec()],
+            ..FetchRequest::default()
+        };
+        assert_eq!(bad.check(&server), Err(FetchRequestError::BadArgument("want-ref")));
+    }
+}
+
+#[test]
+fn server_options_go_with_the_command_where_the_server_takes_them() {
+    let request = FetchRequest {
+        server_options: vec![b"hello world".to_vec(), b"a=b".to_vec()],
+        ..FetchRequest::clone_of(vec![oid(1)])
+    };
+    let server = v2(&["fetch", "agent=git/2", "object-format=sha1", "server-option"]);
+    assert_eq!(request.check(&server), Ok(()));
+    assert_eq!(
+        body(&request, &server, &[], true)[..6],
+        [
+            "command=fetch",
+            "agent=gitside/1",
+            "server-option=hello world",
+            "server-option=a=b",
+            "object-format=sha1",
+            "0001"
+        ]
+    );
+    let lacks = Err(FetchRequestError::MissingCapability("server-option"));
+    assert_eq!(request.check(&v2(&["fetch"])), lacks);
+    assert_eq!(request.check(&v0(&format!("{ALL} server-option"))), lacks);
+    for option in ["a\nb", "a\0"] {
+        let bad = FetchRequest {
+            server_options: vec![option.as_bytes().to_vec()],
+            ..request.clone()
+        };
+        assert_eq!(bad.check(&server), Err(FetchRequestError::BadArgument("server-option")));
     }
 }
 

@@ -6,8 +6,8 @@ use super::super::super::pkt_line::{Packet, Token, chomp};
 use super::super::super::text::{SNIFF_LEN, clean_text, quote, sniff};
 use super::super::error::FetchError;
 use super::super::event::{Ack, AckStatus, FetchEvent, parse_ack};
-use super::{Advance, FetchResponse, Found, Section, State};
-use crate::format::oid::ObjectId;
+use super::{Advance, FetchResponse, Found, State};
+use crate::format::oid::{OID_HEX_LEN, ObjectId};
 
 /// How many bytes of an answer may come before the pack.
 const MAX_PREAMBLE: u64 = 64 * 1024 * 1024;
@@ -123,38 +123,41 @@ impl FetchResponse {
             State::Acknowledgments => {
                 if let Some(oid) = oid_after(line, b"ACK ") {
                     self.acks.acks.push((oid, AckStatus::Common));
-                } else if line == b"ready" {
+                } else if line == b"ready" && !self.expected.only_acks {
                     self.acks.ready = true;
                 } else if line != b"NAK" {
                     return fail(unexpected("an acknowledgment"), state);
                 }
                 stay(state)
             }
-            State::Header(earliest) => {
-                let section = match line {
-                    b"acknowledgments" => (Section::Acknowledgments, State::Acknowledgments),
-                    b"shallow-info" => (Section::ShallowInfo, State::ShallowInfo),
-                    b"packfile" => (Section::Packfile, State::Bands),
-                    b"wanted-refs" => return fail(FetchError::Unrequested { section: "wanted-refs" }, state),
-                    b"packfile-uris" => {
-                        return fail(
-                            FetchError::Unrequested {
-                                section: "packfile-uris",
-                            },
-                            state,
-                        );
+            State::WantedRefs => {
+                let (oid, name) = line.split_at_checked(OID_HEX_LEN).unwrap_or_default();
+                let oid = ObjectId::from_hex(oid).filter(|oid| !oid.is_null());
+                match (oid, name.strip_prefix(b" ")) {
+                    (Some(oid), Some(name)) if self.expected.want_refs.remove(name) => {
+                        self.wanted_refs.push((name.to_vec(), oid));
+                        stay(state)
                     }
-                    _ => return fail(unexpected(self.wanted()), state),
-                };
-                let may_begin = match earliest {
-                    // If acknowledgments are due, nothing else may come first.
-                    Section::Acknowledgments => section.0 == Section::Acknowledgments,
-                    earliest => section.0 >= earliest,
-                };
-                if may_begin {
-                    stay(section.1)
-                } else {
-                    fail(unexpected(self.wanted()), state)
+                    _ => fail(unexpected("a wanted ref"), state),
+                }
+            }
+            State::AcksHeader if line == b"acknowledgments" => stay(State::Acknowledgments),
+            // If acknowledgments are due, nothing else may come first.
+            State::Header => {
+                let unrequested = |section| fail(FetchError::Unrequested { section }, state);
+                match line {
+                    b"shallow-info" if !self.seen.shallow_info => {
+                        self.seen.shallow_info = true;
+                        stay(State::ShallowInfo)
+                    }
+                    b"wanted-refs" if self.wants_refs() => {
+                        self.seen.wanted_refs = true;
+                        stay(State::WantedRefs)
+                    }
+                    b"packfile" if !self.wants_refs() => stay(State::Bands),
+                    b"wanted-refs" if !self.seen.wanted_refs => unrequested("wanted-refs"),
+                    b"packfile-uris" => unrequested("packfile-uris"),
+                    _ => fail(unexpected(self.wanted()), state),
                 }
             }
             _ => fail(unexpected(self.wanted()), state),
@@ -170,12 +173,16 @@ impl FetchResponse {
                 Ok(self.tell_shallow())
             }
             (State::ShallowInfo, Packet::Delim) => {
-                self.state = State::Header(Section::Packfile);
+                self.state = State::Header;
                 Ok(self.tell_shallow())
             }
-            (State::Acknowledgments, Packet::Delim) if self.acks.ready => {
-                self.tell_acks(State::Header(Section::ShallowInfo)).apply(self)
+            (State::WantedRefs, Packet::Delim) if self.expected.want_refs.is_empty() => {
+                self.state = State::Header;
+                let refs = std::mem::take(&mut self.wanted_refs);
+                Ok(Advance::Found(Found::Event(FetchEvent::WantedRefs(refs))))
             }
+            (State::WantedRefs, Packet::Delim) => unexpected("every wanted ref to be told"),
+            (State::Acknowledgments, Packet::Delim) if self.acks.ready => self.tell_acks(State::Header).apply(self),
             (State::Acknowledgments, Packet::Flush) if !self.acks.ready => {
                 self.tell_acks(State::Over { pack: false }).apply(self)
             }

@@ -1,4 +1,5 @@
 mod broken;
+mod wanted;
 
 use super::super::super::pkt_line::Encoder;
 use super::super::event::AckStatus;
@@ -18,6 +19,8 @@ struct Sent {
     no_done: bool,
     done: bool,
     deepen: bool,
+    only_acks: bool,
+    want_refs: &'static [&'static str],
 }
 
 const V0: Sent = Sent {
@@ -27,6 +30,8 @@ const V0: Sent = Sent {
     no_done: true,
     done: true,
     deepen: false,
+    only_acks: false,
+    want_refs: &[],
 };
 const V2: Sent = Sent { is_v2: true, ..V0 };
 
@@ -35,6 +40,7 @@ const V2: Sent = Sent { is_v2: true, ..V0 };
 enum Said {
     Acks(Vec<(String, AckStatus)>, bool),
     Shallow(Vec<String>, Vec<String>, bool),
+    Refs(Vec<(String, String)>),
     Progress(String),
     Pack(Vec<u8>),
     End(bool),
@@ -52,6 +58,8 @@ fn read<'a>(sent: Sent, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Said
         no_done: sent.no_done,
         done_sent: sent.done,
         deepen: sent.deepen,
+        only_acks: sent.only_acks,
+        want_refs: sent.want_refs.iter().map(|name| name.as_bytes().to_vec()).collect(),
         shallow: HashSet::from([B.parse().unwrap()]),
     });
     let mut said = Vec::new();
@@ -70,6 +78,12 @@ fn read<'a>(sent: Sent, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Said
                 }
                 FetchEvent::Shallow(info) => {
                     said.push(Said::Shallow(hex(&info.shallow), hex(&info.unshallow), info.requested));
+                }
+                FetchEvent::WantedRefs(refs) => {
+                    let text = |name: Vec<u8>| String::from_utf8(name).unwrap();
+                    said.push(Said::Refs(
+                        refs.into_iter().map(|(name, oid)| (text(name), oid.to_hex())).collect(),
+                    ));
                 }
                 FetchEvent::Progress(line) => said.push(Said::Progress(line.text)),
                 FetchEvent::Pack(bytes) => match said.last_mut() {
@@ -399,6 +413,8 @@ fn pack_bytes_are_the_very_bytes_of_the_chunk() {
         no_done: true,
         done_sent: true,
         deepen: false,
+        only_acks: false,
+        want_refs: HashSet::new(),
         shallow: HashSet::new(),
     });
     response.feed(framed(&["packfile\n"]));
