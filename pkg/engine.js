@@ -192,7 +192,8 @@ class WasmEngine {
       case 'info':
       case 'read':
       case 'blob':
-      case 'usage': {
+      case 'usage':
+      case 'fetch': {
         const [reference, ...rest] = args;
         await this.#revive(operation, reference);
         // @ts-ignore: as above

@@ -167,6 +167,79 @@ export interface LsRemoteOptions extends RemoteOptions, Omit<StoreOptions, 'stor
   prefixes?: string[];
 }
 
+/** How to fetch; git-fetch(1). `depth`, `deepen`, `unshallow`, and `since` with `exclude` are alternatives. */
+export interface FetchOptions extends RemoteOptions {
+  /**
+   * A remote's name, or a URL. Default: what the current branch follows, else the only remote, else
+   * `'origin'`.
+   */
+  remote?: string;
+  /** What to fetch (`'main'`, `'+refs/heads/*:refs/remotes/origin/*'`, `'^refs/heads/wip/*'`, `'tag v1'`, an oid). Default: as configured. */
+  refspecs?: string[];
+  /** So many commits from each tip. */
+  depth?: number;
+  /** So many commits more than there are now (`--deepen`). */
+  deepen?: number;
+  /** Only commits after that date (`--shallow-since`). */
+  since?: Date;
+  /** Not what is reachable from these branches or tags of the remote (`--shallow-exclude`). */
+  exclude?: string[];
+  /** The whole history. Rejects with `Unsupported` in a repository that has it. */
+  unshallow?: boolean;
+  /** Take over the boundary of a remote that is shallow itself; without it such refs are rejected (`--update-shallow`). */
+  updateShallow?: boolean;
+  /** An object filter (`'blob:none'`, `'blob:limit=1m'`, `'tree:0'`, …). Default: the one the repository was cloned with. */
+  filter?: string;
+  /** Fetch everything again, as if nothing were here. */
+  refetch?: boolean;
+  /** `'follow'`: tags that point to what is fetched; `'all'`; `'none'`. Default: as configured, else `'follow'`. */
+  tags?: 'follow' | 'all' | 'none';
+  /** Delete refs whose source the remote has no more. Default: as configured, else false. */
+  prune?: boolean;
+  /** Delete tags that the remote has not. Default: as configured, else false. */
+  pruneTags?: boolean;
+  /** Update what is no fast-forward, and replace tags. */
+  force?: boolean;
+  /** All refs or none. */
+  atomic?: boolean;
+  /** Let a refspec update the current branch too (`--update-head-ok`). */
+  updateHead?: boolean;
+  /** Change nothing, and tell what would be done. The objects are fetched to find out, and dropped. */
+  dryRun?: boolean;
+}
+
+/**
+ * One ref here, and what became of it. `reason` is git's word for why a ref was rejected
+ * (`'non-fast-forward'`, `'would clobber existing tag'`, …).
+ */
+export interface RefUpdate {
+  name: string;
+  /** The remote's ref; absent for one that was pruned. */
+  remoteName?: string;
+  old: Oid | null;
+  new: Oid | null;
+  kind: 'fast-forward' | 'forced' | 'new' | 'deleted' | 'up-to-date' | 'rejected';
+  reason?: string;
+}
+
+/** `ok` is false if a ref was rejected; the others are updated all the same. */
+export interface FetchResult {
+  ok: boolean;
+  updates: RefUpdate[];
+  /** What git writes to `FETCH_HEAD`: those that `git pull` would merge come first. */
+  fetchHead: Array<{ oid: Oid; name: string; forMerge: boolean; note: string }>;
+  /** Names of remote refs that git refuses; left out. */
+  ignored: string[];
+  /** Objects received. */
+  objects: number;
+  /** Bytes of the server's answers to requests for objects. */
+  bytes: number;
+  /** Rounds of negotiation; 0 if there was nothing to fetch. */
+  rounds: number;
+  /** Whether the shallow boundary moved. */
+  shallowChanged: boolean;
+}
+
 /** `timestamp`: seconds since 1970; 0 for a date that no number holds exactly. `tz`: as stored, e.g. "+0200" or "-0000". */
 export interface Signature {
   name: string;
@@ -273,6 +346,13 @@ export class Repository implements AsyncDisposable {
   tree(rev: Rev, options?: Abortable & { path?: string; recursive?: boolean }): AsyncIterable<TreeEntry>;
   /** The file at `path` of the tree that `rev` leads to; without `path`, the blob that `rev` names. */
   blob(rev: Rev, path?: string, options?: Abortable): Promise<BlobHandle>;
+  /**
+   * Brings refs and objects up to date with a remote (git-fetch(1)). Everything becomes visible at once,
+   * or nothing does. Rejects as `clone` does, with `NotFound` if there is no such remote, with
+   * `RefNotFound` if it has no ref that a refspec names, and with `Busy` if another call has been writing
+   * to the repository for half a minute.
+   */
+  fetch(options?: FetchOptions): Promise<FetchResult>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;

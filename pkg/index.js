@@ -2,7 +2,7 @@
 
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
-import { cloneOptions, date, flag, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { cloneOptions, date, fetchOptions, flag, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
 
 export { GitError };
 
@@ -161,6 +161,12 @@ export class Repository {
       text: async (options = {}) => new TextDecoder().decode(await this.#read(oid, options)),
       stream: (options = {}) => this.#lazyStream('blobBytes', [oid], options),
     };
+  }
+
+  /** @type {import('./index.d.ts').Repository['fetch']} */
+  async fetch(options = {}) {
+    const { plain, callbacks, signal } = this.#remote(options, fetchOptions);
+    return this.#connection.call('fetch', [this.#open(), plain], { signal, callbacks });
   }
 
   /** @type {import('./index.d.ts').Repository['usage']} */

@@ -3,6 +3,7 @@
 
 /** @typedef {import('./index.d.ts').RemoteOptions} RemoteOptions */
 /** @typedef {import('./index.d.ts').CloneOptions} CloneOptions */
+/** @typedef {import('./index.d.ts').FetchOptions} FetchOptions */
 /** @typedef {import('./index.d.ts').Progress} Progress */
 /** @typedef {import('./index.d.ts').Credentials} Credentials */
 
@@ -187,6 +188,35 @@ export function cloneOptions(options) {
     remoteName: optionalText(options, 'remoteName'),
     mirror: flag(options, 'mirror'),
   };
+  return { ...remote, plain };
+}
+
+/** @param {FetchOptions} options */
+export function fetchOptions(options) {
+  const remote = remoteOptions(options);
+  const plain = {
+    ...remote.plain,
+    remote: optionalText(options, 'remote'),
+    refspecs: texts(options, 'refspecs'),
+    depth: whole(options, 'depth', 1),
+    deepen: whole(options, 'deepen', 1),
+    since: date(options, 'since'),
+    exclude: texts(options, 'exclude'),
+    unshallow: flag(options, 'unshallow'),
+    updateShallow: flag(options, 'updateShallow'),
+    filter: optionalText(options, 'filter'),
+    refetch: flag(options, 'refetch'),
+    tags: oneOf(options, 'tags', ['follow', 'all', 'none']),
+    prune: flag(options, 'prune'),
+    pruneTags: flag(options, 'pruneTags'),
+    force: flag(options, 'force'),
+    atomic: flag(options, 'atomic'),
+    updateHead: flag(options, 'updateHead'),
+    dryRun: flag(options, 'dryRun'),
+  };
+  const { depth, deepen, unshallow, since, exclude } = plain;
+  const ways = [depth !== undefined, deepen !== undefined, unshallow === true, since !== undefined || exclude !== undefined];
+  if (ways.filter(Boolean).length > 1) throw new TypeError('depth, deepen, unshallow, and since with exclude are alternatives');
   return { ...remote, plain };
 }
 

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Browser } from '../../tests/e2e/support/browser.mjs';
 import { root, startServer } from '../../tests/e2e/support/server.mjs';
+import { median, table } from './figures.mjs';
 import { memoryOf, watch } from './processes.mjs';
 
 const HELP = `cargo xtask bench clone [options]
@@ -148,13 +149,6 @@ async function browserProcess(browser, page) {
   return processInfo.find((/** @type {{ type: string }} */ { type }) => type === 'browser')?.id ?? 0;
 }
 
-/** @param {number[]} numbers */
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
-}
-
 /** @param {any[]} results */
 function print(results) {
   const mib = (/** @type {number} */ bytes) => (bytes / 1048576).toFixed(1);
@@ -168,8 +162,7 @@ function print(results) {
     mib(Math.max(...wasm)),
     memory.length ? mib(Math.max(...memory.map((/** @type {{ above: number }} */ { above }) => above))) : '-',
   ]);
-  const table = [['repository', 'objects', 'MiB sent', 'git s', 'gitside s', 'ratio', 'wasm MiB', 'browser MiB'], ...rows];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column].length))) ?? [];
+  const heading = ['repository', 'objects', 'MiB sent', 'git s', 'gitside s', 'ratio', 'wasm MiB', 'browser MiB'];
   console.log(`\nMedians of ${values.pairs} pairs; memory is the most seen, the browser's above an empty page.\n`);
-  for (const row of table) console.log(row.map((cell, column) => (column ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  '));
+  console.log(table([heading, ...rows]));
 }

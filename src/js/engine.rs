@@ -46,7 +46,7 @@ impl Engine {
         let options = clone_options(&options, operation.callbacks(), &self.memory);
         Ok(operation.run(|task| async move {
             let repository = ops::clone::clone(&host, &task, &url, &name, &options).await?;
-            Ok(RepositoryHandle::new(repository))
+            Ok(RepositoryHandle::new(repository, &options.remote.memory))
         }))
     }
 
@@ -76,12 +76,13 @@ impl Engine {
         id: Option<String>,
     ) -> Result<Promise, JsValue> {
         let host = platform::host(storage)?;
+        let memory = self.memory.clone();
         Ok(operation.run(|task| async move {
             let repository = task.race(ops::Repository::open(&host, &name)).await??;
             if id.is_some_and(|id| id != repository.id) {
                 return Err(replaced(&name).into());
             }
-            Ok(RepositoryHandle::new(repository))
+            Ok(RepositoryHandle::new(repository, &memory))
         }))
     }
 

@@ -9,6 +9,7 @@ mod convert;
 pub mod cursor;
 pub mod engine;
 mod error;
+mod fetch;
 pub mod operation;
 mod options;
 mod platform;

@@ -58,15 +58,20 @@ pub(super) fn clone_options(options: &JsValue, callbacks: &Callbacks, memory: &M
         exclude: fields.texts("exclude"),
         reference: fields.text("ref"),
         single_branch: fields.flag("singleBranch"),
-        tags: match fields.text("tags").as_deref() {
-            Some("all") => TagMode::All,
-            Some("none") => TagMode::None,
-            _ => TagMode::Follow,
-        },
+        tags: fields.text("tags").map_or(TagMode::Follow, |tags| tag_mode(&tags)),
         remote_name: fields.text("remoteName").unwrap_or(defaults.remote_name),
         mirror: fields.flag("mirror").unwrap_or(false),
         remote: remote_options(options, callbacks, memory),
         ..clone::Options::default()
+    }
+}
+
+/// Which tags.
+pub(super) fn tag_mode(word: &str) -> TagMode {
+    match word {
+        "all" => TagMode::All,
+        "none" => TagMode::None,
+        _ => TagMode::Follow,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ops::export::{self, IndexStream, Objects, Pack, PackStream};
 use crate::ops::fault;
 use crate::ops::log::Log;
 use crate::ops::ls_tree::LsTree;
+use crate::ops::remote::Memory;
 use crate::ops::{Repository, for_each_ref, rev_parse};
 use crate::task::Task;
 
@@ -24,18 +25,25 @@ use crate::task::Task;
 #[wasm_bindgen]
 pub struct RepositoryHandle {
     repository: Rc<Repository>,
+    memory: Memory,
 }
 
 impl RepositoryHandle {
-    pub(super) fn new(repository: Repository) -> Self {
+    /// A handle; `memory` is what its engine has learnt of servers.
+    pub(super) fn new(repository: Repository, memory: &Memory) -> Self {
         RepositoryHandle {
             repository: Rc::new(repository),
+            memory: memory.clone(),
         }
     }
 
     /// The handle's own share of the repository: it outlives the handle as long as the call runs.
-    fn share(&self) -> Rc<Repository> {
+    pub(super) fn share(&self) -> Rc<Repository> {
         Rc::clone(&self.repository)
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 }
 

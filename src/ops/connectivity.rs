@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use crate::algo::connected::{LinkError, Links, Missing};
 use crate::error::{Failure, Outcome, Stage};
 use crate::format::commit::CommitRef;
+use crate::format::filter::Filter;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::ops::fault::{self, At};
@@ -39,6 +40,16 @@ pub enum Promised {
 }
 
 impl Promised {
+    /// What a fetch from a promisor remote may lack. Any earlier fetch may have had another filter,
+    /// and this one's pack leaves out what those before were taken to have brought; so of several
+    /// filters the widest counts, and trees are excused with blobs.
+    pub fn by<'a>(filters: impl IntoIterator<Item = &'a Filter>) -> Self {
+        match filters.into_iter().any(|filter| filter.may_omit(Kind::Commit)) {
+            true => Promised::Anything,
+            false => Promised::BlobsAndTrees,
+        }
+    }
+
     /// Whether an object named as that kind (`None`: any) may be missing.
     fn covers(self, kind: Option<Kind>) -> bool {
         match self {

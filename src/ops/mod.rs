@@ -5,6 +5,7 @@ pub mod clone;
 pub mod connectivity;
 pub mod export;
 pub(crate) mod fault;
+pub mod fetch;
 pub mod for_each_ref;
 pub(crate) mod history;
 pub mod log;

@@ -27,6 +27,7 @@ use crate::format::pack::scan::{PackScanner, ScannedPack, What};
 use crate::format::pack::{Limits, PackIndex};
 use crate::host::Async;
 use crate::ops::fault::{self, At};
+use crate::ops::remote::PackStream;
 use crate::store::manifest;
 use crate::store::objects::ReadyObject;
 use crate::store::odb::{Object, Odb};
@@ -53,6 +54,12 @@ const REPORT_EVERY: u64 = 256;
 pub trait PackSource {
     /// The next bytes of the pack, or `None` at its end, as the protocol (not the connection) says.
     async fn next(&mut self) -> Outcome<Option<Vec<u8>>>;
+}
+
+impl PackSource for PackStream<'_> {
+    async fn next(&mut self) -> Outcome<Option<Vec<u8>>> {
+        PackStream::next(self).await
+    }
 }
 
 /// Brings objects that are promised and not stored.

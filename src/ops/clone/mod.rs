@@ -20,9 +20,9 @@ pub use crate::format::remotes::TagMode;
 use crate::host::Host;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::{self, At};
-use crate::ops::receive::{Intake, PackSource, Received, receive};
+use crate::ops::receive::{Intake, Received, receive};
 use crate::ops::reflog::{self, Who};
-use crate::ops::remote::{self, Deepen, FetchRequest, PackStream, Remote, Service};
+use crate::ops::remote::{self, Deepen, FetchRequest, Remote, Service};
 use crate::ops::repository::Repository;
 use crate::protocol::smart_http::Discovery;
 use crate::protocol::url::RemoteUrl;
@@ -208,7 +208,7 @@ async fn attempt(
             Discovery::V0(advertisement) => advertisement.shallow.clone(),
             Discovery::V2(_) => Vec::new(),
         };
-        let mut source = Wire(session.fetch(request, None).await?);
+        let mut source = session.fetch(request, None).await?;
         let intake = Intake {
             seed: host.seed().at(Stage::Request)?,
             limits: options.limits,
@@ -219,8 +219,9 @@ async fn attempt(
             promisor: false,
         };
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
-        told.extend_from_slice(&source.0.shallow().shallow);
-        plan.settle(source.0.wanted_refs());
+use crate::ops::receive::{Intake, Received, receive};
+use crate::ops::reflog::{self, Who};
+use crate::ops::remote::{self, Deepen, FetchRequest, Remote, Service};
         let shallow = check(task, &plan, &received, &told).await?;
         write_refs(&mut publication, task, &plan, Some(&received), &log)?;
         publication.shallow(shallow);
@@ -251,15 +252,6 @@ fn prefixes(options: &Options) -> Vec<Vec<u8>> {
         &[b"HEAD", b"refs/heads/", b"refs/tags/"]
     };
     all.iter().map(|prefix| prefix.to_vec()).collect()
-}
-
-/// The protocol's pack stream, as `receive` takes it.
-struct Wire<'a>(PackStream<'a>);
-
-impl PackSource for Wire<'_> {
-    async fn next(&mut self) -> Outcome<Option<Vec<u8>>> {
-        self.0.next().await
-    }
 }
 
 /// Holds what came against what was asked for: every ref has its object, every object named is

@@ -1,0 +1,105 @@
+//! What is here once a fetch has received its pack: the store, and the pack that nobody else sees
+//! yet.
+
+use std::collections::HashSet;
+
+use crate::algo::connected::History;
+use crate::error::{Outcome, Stage};
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::format::tag::TagRef;
+use crate::ops::fault::At;
+use crate::ops::history::Commits;
+use crate::ops::receive::Noted;
+use crate::store::odb::Odb;
+use crate::task::Task;
+
+/// How many tags of tags are followed.
+const PEEL_LIMIT: usize = 1000;
+
+/// Objects stored, and objects received.
+pub(super) struct Known<'a> {
+    pub(super) odb: &'a Odb,
+    pub(super) received: Option<&'a Noted>,
+    /// The boundary as it will be.
+    pub(super) shallow: Vec<ObjectId>,
+    history: Option<(History<'a>, HashSet<ObjectId>)>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(odb: &'a Odb, received: Option<&'a Noted>, shallow: Vec<ObjectId>) -> Self {
+        let cut = shallow.iter().copied().collect();
+        let history = received.map(|noted| (noted.links.history(), cut));
+        Known {
+            odb,
+            received,
+            shallow,
+            history,
+        }
+    }
+
+    /// The kinds of objects, `None` of those that are not here.
+    pub(super) async fn kinds(&self, oids: &[ObjectId]) -> Outcome<Vec<Option<Kind>>> {
+        let noted = |oid: &ObjectId| self.received.and_then(|noted| noted.links.kind(oid));
+        let stored = self.odb.info(oids).await.at(Stage::Update)?;
+        let kinds = oids.iter().zip(stored);
+        Ok(kinds
+            .map(|(oid, info)| noted(oid).or(info.map(|info| info.kind)))
+            .collect())
+    }
+
+    /// What is at the end of a chain of tags, with its kind; of what is no tag, the object itself.
+    /// `None` if the chain leads to what is not here.
+    pub(super) async fn peel(&self, oid: ObjectId) -> Outcome<Option<(ObjectId, Kind)>> {
+        let mut oid = oid;
+        for _ in 0..PEEL_LIMIT {
+            if let Some(end) = self.received.and_then(|noted| noted.tags.peel(&oid)) {
+                oid = end;
+            }
+            let Some(kind) = self.kinds(&[oid]).await?.pop().flatten() else {
+                return Ok(None);
+            };
+            if kind != Kind::Tag {
+                return Ok(Some((oid, kind)));
+            }
+            let tag = self.odb.read(&oid).await.at(Stage::Update)?;
+            match TagRef::parse(&tag.data) {
+                Ok(tag) => oid = tag.object,
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The commit that an object is or a tag points to (`lookup_commit_reference_gently`).
+    pub(super) async fn commit(&self, oid: ObjectId) -> Outcome<Option<ObjectId>> {
+        let peeled = self.peel(oid).await?;
+        Ok(peeled.filter(|(_, kind)| *kind == Kind::Commit).map(|(oid, _)| oid))
+    }
+
+    /// Whether the history of `new` has `old` in it.
+    pub(super) async fn is_fast_forward(&self, task: &Task, old: ObjectId, new: ObjectId) -> Outcome<bool> {
+        let outside = match &self.history {
+            None => vec![new],
+            Some((history, cut)) => {
+                let frontier = history.from(&new, cut);
+                if frontier.inside.contains(&old) {
+                    return Ok(true);
+                }
+                frontier.outside
+            }
+        };
+        let mut commits = Commits::new(task, self.odb, &self.shallow);
+        let mut seen: HashSet<ObjectId> = outside.iter().copied().collect();
+        let mut level = outside;
+        while !level.is_empty() {
+            if level.contains(&old) {
+                return Ok(true);
+            }
+            let infos = commits.read(&level).await?;
+            let parents = infos.into_iter().flatten().flat_map(|info| info.parents.to_vec());
+            level = parents.filter(|parent| seen.insert(*parent)).collect();
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,300 @@
+//! Brings what is missing: tells the server what is here, receives its pack, and holds it against
+//! what was asked for (`fetch_pack` of git's fetch-pack.c, `check_connected`). What is received is
+//! stored and not visible yet.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::Options;
+use super::map::Mapped;
+use crate::algo::negotiate::Algorithm;
+use crate::error::{Code, Outcome, Stage};
+use crate::format::filter::Filter;
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::host::Async;
+use crate::ops::Repository;
+use crate::ops::connectivity::{self, Claim, Promised};
+use crate::ops::fault::At;
+use crate::ops::negotiate::{self, Haves};
+use crate::ops::receive::{Intake, Received, receive};
+use crate::ops::remote::{Acks, Deepen, FetchRequest, Negotiator, Session, ShallowInfo};
+use crate::protocol::smart_http::Discovery;
+use crate::store::publish::Writer;
+use crate::task::Task;
+
+/// What one transfer asks for.
+pub(super) struct Ask<'a> {
+    /// The refs, of which what is here already is left out.
+    pub(super) mapped: &'a [Mapped],
+    /// What the local refs point to, in the order of their names.
+    pub(super) local_tips: &'a [ObjectId],
+    /// What the remote's refs point to, likewise.
+    pub(super) remote_tips: &'a [ObjectId],
+    /// How much history.
+    pub(super) deepen: Deepen,
+    /// Annotated tags of what is sent are to be sent too.
+    pub(super) include_tag: bool,
+    /// The object filter.
+    pub(super) filter: Option<&'a Filter>,
+    /// The remote is a promisor.
+    pub(super) promisor: bool,
+    /// How to find out what both have.
+    pub(super) algorithm: Algorithm,
+    /// Packs of fewer objects are unpacked.
+    pub(super) unpack_below: u32,
+}
+
+/// What came.
+#[derive(Default)]
+pub(super) struct Transferred {
+    pub(super) received: Option<Received>,
+    /// The boundary as it is from now on.
+    pub(super) shallow: Vec<ObjectId>,
+    /// Objects that refs may not be set to, because that needs a new boundary.
+    pub(super) refused: Vec<ObjectId>,
+    /// Bytes of the server's answers.
+    pub(super) bytes: u64,
+    /// Requests of the negotiation, the one that was answered with the pack included.
+    pub(super) rounds: u64,
+}
+
+/// Everything a transfer works with.
+pub(super) struct Transfer<'a> {
+    pub(super) task: &'a Task,
+    pub(super) repo: &'a Repository,
+    pub(super) writer: &'a Writer,
+    pub(super) options: &'a Options,
+}
+
+impl Transfer<'_> {
+    /// Fetches what `ask` names and is not here.
+    pub(super) async fn run(&self, session: &mut Session, ask: &Ask<'_>) -> Outcome<Transferred> {
+        let boundary = self.repo.meta.shallow().await.at(Stage::Negotiate)?;
+        let mut refused: Vec<ObjectId> = Vec::new();
+        loop {
+            let left: Vec<&Mapped> = ask
+                .mapped
+                .iter()
+                .filter(|found| !refused.contains(&found.oid))
+                .collect();
+            let mut transferred = self.once(session, ask, &left, &boundary).await?;
+            if transferred.refused.is_empty() {
+                transferred.refused = refused;
+                return Ok(transferred);
+            }
+            // What was refused would be stored without its history: the rest is asked for alone.
+            refused.append(&mut transferred.refused);
+            self.writer.sweep().await.at(Stage::Unpack)?;
+        }
+    }
+
+    async fn once(
+        &self,
+        session: &mut Session,
+        ask: &Ask<'_>,
+        mapped: &[&Mapped],
+        boundary: &[ObjectId],
+    ) -> Outcome<Transferred> {
+        let nothing = Transferred {
+            shallow: boundary.to_vec(),
+            ..Transferred::default()
+        };
+        let deepens = ask.deepen != Deepen::No;
+        let wants = self.wants(mapped, deepens).await?;
+        if wants.is_empty() {
+            return Ok(nothing);
+        }
+        let haves = negotiate::Options {
+            algorithm: ask.algorithm,
+            shallow: boundary,
+            local_tips: ask.local_tips,
+            remote_tips: ask.remote_tips,
+            deepen: deepens,
+            tips: None,
+        };
+        let mut haves = Haves::prepare(self.task, &self.repo.odb, haves).await?;
+        let wants = match self.options.refetch {
+            true => wants,
+            false => wants.into_iter().filter(|oid| !haves.is_complete(oid)).collect(),
+        };
+        if wants.is_empty() {
+            return Ok(nothing);
+        }
+        let v0_roots = match session.discovery() {
+            Discovery::V0(advertisement) => advertisement.shallow.clone(),
+            Discovery::V2(_) => Vec::new(),
+        };
+        let request = FetchRequest {
+            wants: wants.clone(),
+            shallow: boundary.to_vec(),
+            deepen: ask.deepen.clone(),
+            filter: ask.filter.map(|filter| filter.spec().to_owned()),
+            thin_pack: true,
+            include_tag: ask.include_tag,
+            ..FetchRequest::default()
+        };
+        let mut counted = Counted {
+            inner: &mut haves,
+            rounds: 0,
+        };
+        let mut source = session.fetch(request, Some(&mut counted)).await?;
+        let rounds = counted.rounds.max(1);
+        let intake = Intake {
+            seed: self.repo.host.seed().at(Stage::Negotiate)?,
+            limits: self.options.limits,
+            base: Some(&self.repo.odb),
+            missing: None,
+            unpack_below: ask.unpack_below,
+            promisor: ask.promisor,
+        };
+        let received = receive(self.task, self.writer, &mut source, &intake).await?;
+        let told = source.shallow().clone();
+        let bytes = source.received();
+        let promised = match ask.promisor {
+            true => Promised::by(ask.filter),
+            false => Promised::Nothing,
+        };
+        let mut boundary = Boundary::new(boundary);
+        let mut refused = Vec::new();
+        if deepens {
+            boundary.deepen(self, &received, &told).await?;
+        } else {
+            let roots: Vec<ObjectId> = v0_roots.iter().chain(&told.shallow).copied().collect();
+            refused = boundary.roots(self, &received, &roots, &wants).await?;
+        }
+        if refused.is_empty() {
+            let claim = Claim {
+                links: &received.noted.links,
+                odb: Some(&self.repo.odb),
+                shallow: &boundary.oids(),
+                unshallow: &told.unshallow,
+                tips: &wants,
+                promised,
+            };
+            connectivity::check(self.task, &claim).await?;
+        }
+        Ok(Transferred {
+            received: Some(received),
+            shallow: boundary.oids(),
+            refused,
+            bytes,
+            rounds,
+        })
+    }
+
+    /// The objects to ask for: none if all of it is here (`check_exist_and_connected`: what is
+    /// stored is complete), else those of refs that change (`transport_fetch_refs`).
+    async fn wants(&self, mapped: &[&Mapped], deepens: bool) -> Outcome<Vec<ObjectId>> {
+        let unique = |oids: &mut dyn Iterator<Item = ObjectId>| -> Vec<ObjectId> {
+            oids.collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let all = unique(&mut mapped.iter().map(|found| found.oid));
+        if !deepens && !self.options.refetch {
+            let stored = self.repo.odb.info(&all).await.at(Stage::Negotiate)?;
+            if stored.iter().all(Option::is_some) {
+                return Ok(Vec::new());
+            }
+        }
+        let changes = |found: &&&Mapped| found.local.as_ref().and_then(|local| local.old) != Some(found.oid);
+        let changed = unique(&mut mapped.iter().filter(changes).map(|found| found.oid));
+        // Where nothing changes, it is the history that is wanted.
+        Ok(if changed.is_empty() { all } else { changed })
+    }
+}
+
+/// Counts the rounds.
+struct Counted<'a, 'b> {
+    inner: &'a mut Haves<'b>,
+    rounds: u64,
+}
+
+impl Negotiator for Counted<'_, '_> {
+    fn haves(&mut self, count: usize) -> Async<'_, Outcome<Vec<ObjectId>>> {
+        self.rounds += 1;
+        self.inner.haves(count)
+    }
+
+    fn acks<'a>(&'a mut self, acks: &'a Acks) -> Async<'a, Outcome<Vec<ObjectId>>> {
+        self.inner.acks(acks)
+    }
+}
+
+/// The shallow boundary while it changes.
+struct Boundary {
+    shallow: BTreeSet<ObjectId>,
+}
+
+impl Boundary {
+    fn new(shallow: &[ObjectId]) -> Self {
+        Boundary {
+            shallow: shallow.iter().copied().collect(),
+        }
+    }
+
+    fn oids(&self) -> Vec<ObjectId> {
+        self.shallow.iter().copied().collect()
+    }
+
+    /// What the server said to a request for another depth (`receive_shallow_info`).
+    async fn deepen(&mut self, transfer: &Transfer<'_>, received: &Received, told: &ShallowInfo) -> Outcome<()> {
+        let odb = &transfer.repo.odb;
+        let stored = odb.info(&told.shallow).await.at(Stage::Unpack)?;
+        for (oid, stored) in told.shallow.iter().zip(stored) {
+            let kind = received.noted.links.kind(oid).or(stored.map(|info| info.kind));
+            // A boundary of history that did not come is none of ours.
+            if kind == Some(Kind::Commit) {
+                self.shallow.insert(*oid);
+            }
+        }
+        for oid in &told.unshallow {
+            self.shallow.remove(oid);
+        }
+        Ok(())
+    }
+
+    /// The remote is shallow itself, at `roots`. Those we would have to take over are taken over if
+    /// the caller allows it; else the answer is what cannot be had (`update_shallow`).
+    async fn roots(
+        &mut self,
+        transfer: &Transfer<'_>,
+        received: &Received,
+        roots: &[ObjectId],
+        wants: &[ObjectId],
+    ) -> Outcome<Vec<ObjectId>> {
+        let links = &received.noted.links;
+        let candidates: Vec<ObjectId> = roots
+            .iter()
+            .filter(|oid| !self.shallow.contains(oid) && links.kind(oid) == Some(Kind::Commit))
+            .copied()
+            .collect();
+        let missing: HashSet<ObjectId> = links.missing(&self.oids(), &[]).iter().map(|(oid, _)| *oid).collect();
+        let history = links.history();
+        let cut = self.shallow.iter().copied().collect();
+        let mut needed = HashSet::new();
+        for root in candidates {
+            let beyond: Vec<ObjectId> = history.parents(&root).filter(|oid| missing.contains(oid)).collect();
+            let stored = transfer.repo.odb.info(&beyond).await.at(Stage::Unpack)?;
+            if stored.iter().any(Option::is_none) {
+                needed.insert(root);
+            }
+        }
+        if needed.is_empty() {
+            return Ok(Vec::new());
+        }
+        if transfer.options.update_shallow {
+            self.shallow.extend(needed);
+            return Ok(Vec::new());
+        }
+        let reaches = |oid: &ObjectId| {
+            let tip = received.noted.tags.peel(oid).unwrap_or(*oid);
+            history.from(&tip, &cut).inside.iter().any(|oid| needed.contains(oid))
+        };
+        Ok(wants.iter().filter(|oid| reaches(oid)).copied().collect())
+    }
+}
+
+/// Whether refs moved on the server since they were listed: worth listing them again, once.
+pub(super) fn is_stale<T>(outcome: &Outcome<T>) -> bool {
+    let error = outcome.as_ref().err().and_then(|failure| failure.error());
+    error.is_some_and(|error| error.code == Code::StaleRefs)
+}
