@@ -219,9 +219,8 @@ async fn attempt(
             promisor: false,
         };
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
-use crate::ops::receive::{Intake, Received, receive};
-use crate::ops::reflog::{self, Who};
-use crate::ops::remote::{self, Deepen, FetchRequest, Remote, Service};
+        told.extend_from_slice(&source.shallow().shallow);
+        plan.settle(source.wanted_refs());
         let shallow = check(task, &plan, &received, &told).await?;
         write_refs(&mut publication, task, &plan, Some(&received), &log)?;
         publication.shallow(shallow);

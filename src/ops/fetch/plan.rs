@@ -1,5 +1,7 @@
 //! What the configuration and the caller want together: `fetch_one` of git's builtin/fetch.c.
 
+use std::rc::Rc;
+
 use super::map::{HEADS, Wish};
 use super::{Options, UNPACK_LIMIT};
 use crate::algo::negotiate::Algorithm;
@@ -7,8 +9,10 @@ use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::config::Config;
 use crate::format::filter::Filter;
 use crate::format::refspec::{Direction, RefSpec};
+use crate::format::remotes::anonymize;
 use crate::ops::Repository;
 use crate::ops::fault::{At, quoted};
+use crate::ops::reflog::{self, Who};
 use crate::ops::remote::{self, Remote, Service, Session};
 use crate::ops::remotes::{self, RemoteConfig, TagMode};
 use crate::protocol::remote_refs::RemoteRefs;
@@ -29,6 +33,9 @@ pub(super) struct Plan {
     pub(super) algorithm: Algorithm,
     pub(super) unpack_below: u32,
     pub(super) bare: bool,
+    /// Who the reflogs say it was, and what was asked for.
+    pub(super) who: Rc<Who>,
+    pub(super) action: String,
     pub(super) default_branch: Vec<u8>,
 }
 
@@ -82,6 +89,8 @@ impl Plan {
             prune: options.prune.or(remote.prune).unwrap_or(false),
             algorithm: algorithm(&config, options)?,
             unpack_below: unpack_below(&config),
+            who: reflog::who(&repo.host, &config),
+            action: action(options),
             bare: config.get_bool(b"core.bare") == Some(true),
             default_branch: config.get(b"init.defaultBranch").unwrap_or(b"main").to_vec(),
             remote,
@@ -152,6 +161,13 @@ fn filter(remote: &RemoteConfig, options: &Options) -> Outcome<Option<Filter>> {
                 .into())
         }
     }
+}
+
+/// The call as git's reflogs have it: its name and arguments, URLs without a login.
+fn action(options: &Options) -> String {
+    let arguments = options.remote.iter().chain(&options.refspecs);
+    let words = arguments.map(|word| format!(" {}", anonymize(word)));
+    format!("fetch{}", words.collect::<String>())
 }
 
 fn algorithm(config: &Config, options: &Options) -> Outcome<Algorithm> {

@@ -267,12 +267,14 @@ impl Run<'_> {
         publication.stats(stats);
         for (change, peeled) in changes.iter().zip(peeled) {
             if change.kind.changes() {
-                publication.update(RefUpdate {
+                let update = RefUpdate {
                     name: change.name.clone(),
                     expect: Some(change.old),
                     new: change.new.map(Target::Direct),
                     peeled,
-                });
+                };
+                let message = format!("{}: {}", self.plan.action, action(change));
+                publication.update_logged(update, &self.plan.who, message);
             }
         }
         if let Some(head) = head {
@@ -290,6 +292,20 @@ struct Round {
     stale: Vec<Vec<u8>>,
     deepen: Deepen,
     follow: bool,
+}
+
+/// What the reflog says of a change (`update_local_ref`).
+fn action(change: &RefChange) -> &'static str {
+    let remote = change.remote.as_deref().unwrap_or_default();
+    match change.kind {
+        UpdateKind::FastForward => "fast-forward",
+        UpdateKind::Forced => "forced-update",
+        UpdateKind::TagReplaced => "updating tag",
+        UpdateKind::Deleted => "prune",
+        _ if remote.starts_with(TAGS) => "storing tag",
+        _ if remote.starts_with(map::HEADS) => "storing head",
+        _ => "storing ref",
+    }
 }
 
 fn note(name: &[u8], url: &str) -> String {
