@@ -105,12 +105,14 @@ pub struct Tag {
 
 /// The commit that a revision leads to.
 pub async fn read_commit(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<Commit> {
+    let _reading = repo.promisor.reading();
     let oid = resolve_as(task, repo, rev, Kind::Commit).await?;
     Commit::read(oid, &object::read_as(task, repo, &oid, Kind::Commit).await?)
 }
 
 /// The annotated tag that a revision names.
 pub async fn read_tag(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<Tag> {
+    let _reading = repo.promisor.reading();
     let oid = resolve_as(task, repo, rev, Kind::Tag).await?;
     let content = object::read_as(task, repo, &oid, Kind::Tag).await?;
     let tag = object::tag(&oid, &content)?;
@@ -177,6 +179,7 @@ impl Stream {
 /// The blob that a revision names (an object id, `main:README.md`), or that is found under `path`
 /// in the tree the revision leads to. A directory or a submodule under that path is `NotFound`.
 pub async fn blob(task: &Task, repo: &Repository, rev: &[u8], path: Option<&[u8]>) -> Outcome<Handle> {
+    let _reading = repo.promisor.reading();
     let Some(path) = path else {
         let oid = resolve_as(task, repo, rev, Kind::Blob).await?;
         return Handle::open(task, repo, oid).await;
@@ -198,5 +201,6 @@ pub async fn blob(task: &Task, repo: &Repository, rev: &[u8], path: Option<&[u8]
 
 /// The object of that id.
 pub async fn object(task: &Task, repo: &Repository, oid: &ObjectId) -> Outcome<Handle> {
+    let _reading = repo.promisor.reading();
     Handle::open(task, repo, *oid).await
 }

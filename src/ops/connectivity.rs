@@ -35,11 +35,27 @@ pub enum Promised {
     Blobs,
     /// Blobs and trees, as with `tree:<depth>`.
     BlobsAndTrees,
-    /// Anything, as with `object:type`.
+    /// Anything but objects of that kind, as with `object:type`.
+    AllBut(Kind),
+    /// Anything.
     Anything,
 }
 
 impl Promised {
+    /// What a filter leaves out that the server takes notice of.
+    pub fn of(filter: &Filter) -> Self {
+        let kinds = [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag];
+        match kinds.map(|kind| filter.may_omit(kind)) {
+            [false, false, false, false] => Promised::Nothing,
+            [false, false, true, false] => Promised::Blobs,
+            [false, true, true, false] => Promised::BlobsAndTrees,
+            omitted => match omitted.iter().zip(kinds).filter(|(omitted, _)| !**omitted).last() {
+                Some((_, kind)) => Promised::AllBut(kind),
+                None => Promised::Anything,
+            },
+        }
+    }
+
     /// What a fetch from a promisor remote may lack. Any earlier fetch may have had another filter,
     /// and this one's pack leaves out what those before were taken to have brought; so of several
     /// filters the widest counts, and trees are excused with blobs.
@@ -56,6 +72,7 @@ impl Promised {
             Promised::Nothing => false,
             Promised::Blobs => kind == Some(Kind::Blob),
             Promised::BlobsAndTrees => matches!(kind, Some(Kind::Blob | Kind::Tree)),
+            Promised::AllBut(kept) => kind != Some(kept),
             Promised::Anything => true,
         }
     }

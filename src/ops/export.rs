@@ -114,6 +114,12 @@ impl Pack {
         self.pack.objects
     }
 
+    /// Whether it came from a promisor remote, so that what its objects name may be missing. Git
+    /// marks such a pack by an empty file of its name that ends in `.promisor`.
+    pub fn is_promisor(&self) -> bool {
+        self.pack.promisor
+    }
+
     /// Its length in bytes.
     pub fn bytes(&self) -> u64 {
         self.pack.bytes

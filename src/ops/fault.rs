@@ -4,6 +4,7 @@
 use crate::algo::connected::{LinkError, NotConnected};
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::config::ConfigError;
+use crate::format::filter::FilterError;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::error::{LimitExceeded, PackError};
@@ -262,6 +263,32 @@ pub(crate) fn not_connected(error: &NotConnected) -> GitError {
             Datum::List(error.missing.iter().map(|(oid, _)| oid.to_hex()).collect()),
         )
         .with_hint("nothing was stored; the server's repository may be damaged")
+}
+
+/// An object that was left with a promisor remote, and why it cannot be had from there now.
+pub(crate) fn promised_missing(oid: &ObjectId, remote: &str, cause: &GitError) -> GitError {
+    let message = format!(
+        "object {oid} was left with the remote {} and cannot be had now: {}",
+        quoted(remote.as_bytes()),
+        cause.message
+    );
+    GitError {
+        code: Code::PromisedMissing,
+        stage: Stage::Read,
+        message,
+        data: vec![
+            ("oid", Datum::Text(oid.to_hex())),
+            ("remote", Datum::Text(remote.to_owned())),
+            ("cause", Datum::Text(cause.code.name().to_owned())),
+        ],
+        ..cause.clone()
+    }
+}
+
+/// A text that is no object filter.
+pub(crate) fn filter(error: &FilterError) -> GitError {
+    GitError::new(Code::Unsupported, Stage::Request, error.to_string())
+        .with_hint("for example blob:none, blob:limit=1m or tree:0; see git-rev-list(1), --filter")
 }
 
 /// Something stored says that an object is of one kind, and it is of another.

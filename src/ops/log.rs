@@ -67,6 +67,7 @@ pub struct Log {
 impl Log {
     /// The history of the commit that `rev` leads to. Reads that commit and nothing more.
     pub async fn open(task: &Task, repo: &Repository, rev: &[u8], options: &Options) -> Outcome<Self> {
+        let _reading = repo.promisor.reading();
         let tip = resolve_as(task, repo, rev, Kind::Commit).await?;
         let shallow = repo.meta.shallow().await.at(Stage::Read)?;
         // A date before 1970 limits nothing: git's dates are unsigned.
@@ -89,6 +90,7 @@ impl Log {
 
     /// The next commits, `count` at most; none at the end.
     pub async fn next_batch(&mut self, task: &Task, count: usize) -> Outcome<Vec<Commit>> {
+        let _reading = self.repo.promisor.reading();
         let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(count);
         let commits = match self.order {
             Order::Date => self.next_by_date(task, count).await?,

@@ -65,6 +65,7 @@ struct Directory {
 impl LsTree {
     /// Of the tree that `rev` leads to. `NotFound` if it has no such path.
     pub async fn open(task: &Task, repo: &Repository, rev: &[u8], options: &Options) -> Outcome<Self> {
+        let _reading = repo.promisor.reading();
         let mut listing = LsTree {
             repo: repo.clone(),
             recursive: options.recursive,
@@ -101,6 +102,7 @@ impl LsTree {
 
     /// The next entries in the order of the trees, `count` at most; none at the end.
     pub async fn next_batch(&mut self, task: &Task, count: usize) -> Outcome<Vec<Listed>> {
+        let _reading = self.repo.promisor.reading();
         let mut listed = Vec::new();
         listed.extend(self.file.take_if(|_| count > 0));
         while listed.len() < count {

@@ -14,6 +14,8 @@ pub mod ls_tree;
 pub mod negotiate;
 pub(crate) mod object;
 pub(crate) mod path;
+pub mod prefetch;
+pub mod promisor;
 pub mod receive;
 pub mod reflog;
 pub mod remote;

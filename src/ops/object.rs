@@ -1,9 +1,9 @@
 //! Objects as the operations need them: of the right kind, or with an error that says what is
-//! wrong. Every read can be cancelled.
+//! wrong. Every read can be cancelled, and brings what a partial clone left with its remote.
 
 use std::rc::Rc;
 
-use crate::error::{Failure, Outcome, Stage};
+use crate::error::{Outcome, Stage};
 use crate::format::commit::CommitRef;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -11,7 +11,7 @@ use crate::format::revision::Goal;
 use crate::format::tag::TagRef;
 use crate::ops::Repository;
 use crate::ops::fault::{self, At};
-use crate::store::StoreError;
+use crate::ops::promisor;
 use crate::store::odb::{Info, Object};
 use crate::task::Task;
 
@@ -20,13 +20,37 @@ const PEEL_LIMIT: usize = 1000;
 
 /// Kind and size of an object.
 pub(crate) async fn info(task: &Task, repo: &Repository, oid: &ObjectId) -> Outcome<Info> {
-    let found = task.race(repo.odb.info(&[*oid])).await?.at(Stage::Read)?;
-    found.into_iter().next().flatten().ok_or_else(|| missing(oid))
+    let look = || async { task.race(repo.odb.info(&[*oid])).await?.at(Stage::Read) };
+    if let Some(info) = look().await?.into_iter().next().flatten() {
+        return Ok(info);
+    }
+    promisor::need(task, repo, &[*oid]).await?;
+    let found = look().await?.into_iter().next().flatten();
+    found.ok_or_else(|| promisor::not_stored(oid))
 }
 
 /// An object of whatever kind.
 pub(crate) async fn read(task: &Task, repo: &Repository, oid: &ObjectId) -> Outcome<Object> {
-    task.race(repo.odb.read(oid)).await?.at(Stage::Read)
+    let read = read_many(task, repo, &[*oid]).await?.pop();
+    read.ok_or_else(|| promisor::not_stored(oid))
+}
+
+/// Objects of whatever kind, in the order asked. Those that a partial clone left with its remote
+/// are fetched first, together. The caller bounds the memory.
+pub(crate) async fn read_many(task: &Task, repo: &Repository, oids: &[ObjectId]) -> Outcome<Vec<Object>> {
+    let mut objects = task.race(repo.odb.read_many(oids)).await?.at(Stage::Read)?;
+    let absent = oids.iter().zip(&objects).filter(|(_, object)| object.is_none());
+    let missing: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+    if !missing.is_empty() {
+        promisor::need(task, repo, &missing).await?;
+        let came = task.race(repo.odb.read_many(&missing)).await?.at(Stage::Read)?;
+        let places = objects.iter_mut().filter(|object| object.is_none());
+        places.zip(came).for_each(|(place, object)| *place = object);
+    }
+    let found = oids.iter().zip(objects);
+    found
+        .map(|(oid, object)| object.ok_or_else(|| promisor::not_stored(oid)))
+        .collect()
 }
 
 /// The content of an object that something stored says is of that kind.
@@ -43,12 +67,11 @@ pub(crate) async fn read_all_as(
     oids: &[ObjectId],
     kind: Kind,
 ) -> Outcome<Vec<Rc<Vec<u8>>>> {
-    let objects = task.race(repo.odb.read_many(oids)).await?.at(Stage::Read)?;
-    let mut contents = Vec::with_capacity(oids.len());
-    for (oid, object) in oids.iter().zip(objects) {
-        contents.push(expect(oid, kind, object.ok_or_else(|| missing(oid))?)?);
-    }
-    Ok(contents)
+    let objects = read_many(task, repo, oids).await?;
+    oids.iter()
+        .zip(objects)
+        .map(|(oid, object)| expect(oid, kind, object))
+        .collect()
 }
 
 fn expect(oid: &ObjectId, kind: Kind, object: Object) -> Outcome<Rc<Vec<u8>>> {
@@ -57,10 +80,6 @@ fn expect(oid: &ObjectId, kind: Kind, object: Object) -> Outcome<Rc<Vec<u8>>> {
     } else {
         Err(fault::wrong_kind(oid, kind, object.kind).into())
     }
-}
-
-fn missing(oid: &ObjectId) -> Failure {
-    fault::store(Stage::Read, &StoreError::Missing { oid: *oid }).into()
 }
 
 /// Reads a commit's content.

@@ -9,6 +9,8 @@ use crate::error::{Outcome, Stage};
 use crate::format::config::Config;
 use crate::host::{Backend, Host, Wait};
 use crate::ops::fault::{self, At};
+use crate::ops::promisor::Promisor;
+use crate::ops::remote;
 use crate::store::StoreError;
 use crate::store::catalog::{self, Catalog};
 use crate::store::meta::{Meta, Stats};
@@ -38,6 +40,10 @@ pub struct Repository {
     pub refs: Refs,
     /// Its small rows: shallow list, configuration, counts.
     pub meta: Rc<Meta>,
+    /// What of a partial clone's remote is shared by all reads.
+    pub(super) promisor: Rc<Promisor>,
+    /// How the remote of a partial clone is talked to by what this handle reads.
+    pub(super) remote: Rc<remote::Options>,
 }
 
 /// What a repository takes of storage.
@@ -60,7 +66,16 @@ impl Repository {
             refs: Refs::new(backend.clone()),
             meta: Rc::new(Meta::new(backend.clone())),
             backend,
+            promisor: Rc::default(),
+            remote: Rc::default(),
         })
+    }
+
+    /// The same repository, whose reads talk to the remote of a partial clone so.
+    pub fn with_remote(&self, options: remote::Options) -> Self {
+        let mut handle = self.clone();
+        handle.remote = Rc::new(options);
+        handle
     }
 
     /// Opens a stored repository. `NotFound` if there is none of that name.

@@ -23,6 +23,11 @@ const CANDIDATES: usize = 100;
 /// The object a revision names. A full object id is taken at its word, as by git: whether it is
 /// stored is found out by whoever reads it.
 pub async fn resolve(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<ObjectId> {
+    let _reading = repo.promisor.reading();
+    find_object(task, repo, rev).await
+}
+
+async fn find_object(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<ObjectId> {
     let revision = parse(rev)?;
     let hint = if revision.path.is_some() {
         Goal::Kind(Kind::Tree)
@@ -40,7 +45,7 @@ pub async fn resolve(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<Obje
 pub(crate) async fn resolve_as(task: &Task, repo: &Repository, rev: &[u8], kind: Kind) -> Outcome<ObjectId> {
     let revision = parse(rev)?;
     let oid = match revision.path {
-        Some(_) => resolve(task, repo, rev).await?,
+        Some(_) => find_object(task, repo, rev).await?,
         None => walk(task, repo, rev, &revision, Goal::Kind(kind)).await?,
     };
     peel_to(task, repo, rev, oid, Goal::Kind(kind)).await

@@ -10,7 +10,6 @@ use gitside::error::Code;
 
 /// Codes that are kept for what the engine does not do yet. Nothing produces them.
 const KEPT: &[Code] = &[
-    Code::PromisedMissing,
     Code::PushUnpackFailed,
     Code::PushStatusMissing,
     Code::PushRejectedLocal,

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use self::plan::{Head, Plan, PlannedRef, plan};
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::config::{Config, ConfigError};
+use crate::format::filter::Filter;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::Limits;
@@ -22,8 +23,9 @@ use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::{self, At};
 use crate::ops::receive::{Intake, Received, receive};
 use crate::ops::reflog::{self, Who};
-use crate::ops::remote::{self, Deepen, FetchRequest, Remote, Service};
+use crate::ops::remote::{self, Deepen, FetchRequest, Known, Remote, Service};
 use crate::ops::repository::Repository;
+use crate::protocol::fetch::Offer;
 use crate::protocol::smart_http::Discovery;
 use crate::protocol::url::RemoteUrl;
 use crate::store::catalog::{Catalog, Reservation};
@@ -51,6 +53,8 @@ pub struct Options {
     pub remote_name: String,
     /// Every ref under its own name.
     pub mirror: bool,
+    /// Objects to do without for now (`blob:none`, `tree:0`): they are fetched when they are read.
+    pub filter: Option<String>,
     /// The branch `HEAD` stands for if the remote has none to say.
     pub default_branch: String,
     /// What the pack may ask of us.
@@ -70,6 +74,7 @@ impl Default for Options {
             tags: TagMode::default(),
             remote_name: "origin".to_owned(),
             mirror: false,
+            filter: None,
             default_branch: "main".to_owned(),
             limits: Limits::default(),
             remote: remote::Options::default(),
@@ -97,7 +102,13 @@ impl Options {
         }
     }
 
+    fn filter(&self) -> Outcome<Option<Filter>> {
+        let parsed = self.filter.as_deref().map(Filter::parse).transpose();
+        parsed.map_err(|error| fault::filter(&error).into())
+    }
+
     fn check(&self) -> Outcome<()> {
+        self.filter()?;
         let refuse = |message: &str| Err(GitError::new(Code::Unsupported, Stage::Request, message).into());
         if self.depth.is_some_and(|depth| depth == 0 || depth > MAX_DEPTH) {
             return refuse("depth must be a whole number from 1 to 2147483646");
@@ -135,9 +146,14 @@ pub async fn clone(host: &Host, task: &Task, url: &str, name: &str, options: &Op
     let reservation = catalog.reserve(name).await.at(Stage::Request)?;
     let filled = task.race(fill(host, task, &url, &reservation, options)).await;
     match filled.map_err(Failure::from).and_then(|result| result) {
-        Ok(()) => {
+        Ok(known) => {
             let entry = catalog.confirm(reservation).await.at(Stage::Update)?;
-            Repository::from_catalog(host, entry).await
+            let repository = Repository::from_catalog(host, entry).await?;
+            match known {
+                Some(known) => repository.promisor.know(known),
+                None => return Ok(repository),
+            }
+            Ok(repository.with_remote(options.remote.clone()))
         }
         Err(failure) => {
             // What cannot be removed now is removed by the next sweep; the caller wants to know
@@ -150,7 +166,13 @@ pub async fn clone(host: &Host, task: &Task, url: &str, name: &str, options: &Op
 
 /// Everything between taking a name and having a repository. If a ref moved on the server after
 /// it was listed, the list is asked for anew, once ("not our ref"; git's t5703).
-async fn fill(host: &Host, task: &Task, url: &RemoteUrl, reservation: &Reservation, options: &Options) -> Outcome<()> {
+async fn fill(
+    host: &Host,
+    task: &Task,
+    url: &RemoteUrl,
+    reservation: &Reservation,
+    options: &Options,
+) -> Outcome<Option<Known>> {
     match attempt(host, task, url, reservation, options).await {
         Err(failure) if failure.error().is_some_and(|error| error.code == Code::StaleRefs) => {
             attempt(host, task, url, reservation, options).await
@@ -159,15 +181,20 @@ async fn fill(host: &Host, task: &Task, url: &RemoteUrl, reservation: &Reservati
     }
 }
 
-/// The steps of a clone.
+/// The steps of a clone. Answers what is known of the remote by now, if reads will have to ask it.
 async fn attempt(
     host: &Host,
     task: &Task,
     url: &RemoteUrl,
     reservation: &Reservation,
     options: &Options,
-) -> Outcome<()> {
-    let mut session = Remote::connect(host, task, url, Service::UploadPack, &options.remote).await?;
+) -> Outcome<Option<Known>> {
+    let filter = options.filter()?;
+    let how = remote::Options {
+        wants_v2: options.remote.wants_v2 || filter.is_some(),
+        ..options.remote.clone()
+    };
+    let mut session = Remote::connect(host, task, url, Service::UploadPack, &how).await?;
     let refs = session.ls_refs(&prefixes(options)).await?;
     for ignored in refs.ignored() {
         task.tell(Event::Warning(format!(
@@ -201,8 +228,10 @@ async fn attempt(
             want_refs,
             deepen: options.deepen(),
             include_tag: options.tags == TagMode::Follow,
+            filter: filter.as_ref().map(|filter| filter.spec().to_owned()),
             ..FetchRequest::clone_of(wants)
         };
+        let single_objects = Offer::of(session.discovery()).any_want;
         // A shallow repository tells its own boundary at discovery (versions 0 and 1) or before the pack.
         let mut told = match session.discovery() {
             Discovery::V0(advertisement) => advertisement.shallow.clone(),
@@ -216,12 +245,18 @@ async fn attempt(
             missing: None,
             // Git's clone keeps its pack, however small.
             unpack_below: 0,
-            promisor: false,
+            // As git does, also if the server sends everything: fetches will ask for the filter again.
+            promisor: filter.is_some(),
         };
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
         told.extend_from_slice(&source.shallow().shallow);
         plan.settle(source.wanted_refs());
-        let shallow = check(task, &plan, &received, &told).await?;
+        let filtered = filter.as_ref().filter(|_| source.filters());
+        if filter.is_some() {
+            warn(task, filtered.is_some(), single_objects);
+        }
+        let promised = filtered.map(Promised::of).unwrap_or_default();
+        let shallow = check(task, &plan, &received, &told, promised).await?;
         write_refs(&mut publication, task, &plan, Some(&received), &log)?;
         publication.shallow(shallow);
         stats.objects = received.objects();
@@ -229,7 +264,7 @@ async fn attempt(
         stats.packs = received.packs();
         received.publish(&mut publication);
     }
-    let config = configuration(&session.url(), &plan, options).map_err(|error| {
+    let config = configuration(&session.url(), &plan, options, filter.as_ref()).map_err(|error| {
         GitError::new(
             Code::Internal,
             Stage::Update,
@@ -240,7 +275,23 @@ async fn attempt(
     publication.url(session.url());
     publication.stats(stats);
     task.shield()?;
-    publication.commit().await.at(Stage::Update)
+    publication.commit().await.at(Stage::Update)?;
+    Ok(filter.is_some().then(|| session.known()))
+}
+
+/// Tells of a server that cannot do its part in a partial clone.
+fn warn(task: &Task, filters: bool, single_objects: bool) {
+    if !filters {
+        task.tell(Event::Warning(
+            "the server does not support object filters; everything is fetched".to_owned(),
+        ));
+    } else if !single_objects {
+        task.tell(Event::Warning(
+            "the server speaks an older version of the protocol and gives out no single objects: what the filter left \
+             out cannot be read"
+                .to_owned(),
+        ));
+    }
 }
 
 /// The refs worth listing; the answer is filtered again by the plan (gitprotocol-v2(5), "ls-refs").
@@ -254,8 +305,15 @@ fn prefixes(options: &Options) -> Vec<Vec<u8>> {
 }
 
 /// Holds what came against what was asked for: every ref has its object, every object named is
-/// there, or lies behind a boundary the server told. Answers the boundary.
-async fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId]) -> Outcome<Vec<ObjectId>> {
+/// there, or lies behind a boundary the server told, or is promised and no ref's own object. Answers
+/// the boundary.
+async fn check(
+    task: &Task,
+    plan: &Plan,
+    received: &Received,
+    told: &[ObjectId],
+    promised: Promised,
+) -> Outcome<Vec<ObjectId>> {
     let links = &received.noted.links;
     // A server may name boundaries of histories that were not asked for (its own, over the older
     // protocol); only commits that came can be ours.
@@ -272,7 +330,7 @@ async fn check(task: &Task, plan: &Plan, received: &Received, told: &[ObjectId])
         shallow: &shallow,
         unshallow: &[],
         tips: &plan.unique_wants(),
-        promised: Promised::Nothing,
+        promised,
     };
     connectivity::check(task, &claim).await?;
     for planned in plan.refs.iter().filter(|planned| planned.branch) {
@@ -363,10 +421,12 @@ fn write_refs(
 }
 
 /// What `git clone` writes to `.git/config`.
-fn configuration(url: &str, plan: &Plan, options: &Options) -> Result<Config, ConfigError> {
+fn configuration(url: &str, plan: &Plan, options: &Options, filter: Option<&Filter>) -> Result<Config, ConfigError> {
     let mut config = Config::default();
     let bare = if options.mirror { "true" } else { "false" };
-    config.set(b"core.repositoryformatversion", b"0")?;
+    // `partial_clone_register`: git that knows nothing of promisors has to stay away.
+    let version = if filter.is_some() { b"1" } else { b"0" };
+    config.set(b"core.repositoryformatversion", version)?;
     config.set(b"core.bare", bare.as_bytes())?;
     let remote = |key: &str| format!("remote.{}.{key}", options.remote_name).into_bytes();
     config.set(&remote("url"), url.as_bytes())?;
@@ -375,6 +435,10 @@ fn configuration(url: &str, plan: &Plan, options: &Options) -> Result<Config, Co
         TagMode::None => config.set(&remote("tagOpt"), b"--no-tags")?,
         TagMode::All => config.set(&remote("tagOpt"), b"--tags")?,
         TagMode::Follow => {}
+    }
+    if let Some(filter) = filter {
+        config.set(&remote("promisor"), b"true")?;
+        config.set(&remote("partialclonefilter"), filter.spec().as_bytes())?;
     }
     if options.mirror {
         config.set(&remote("mirror"), b"true")?;

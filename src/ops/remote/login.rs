@@ -33,12 +33,17 @@ struct Preset {
     used: bool,
 }
 
+#[derive(Clone)]
 struct Current {
     origin: String,
     credentials: Rc<Credentials>,
     header: Secret,
     approved: bool,
 }
+
+/// A login that a server accepted, for the origin that did. In memory alone.
+#[derive(Clone)]
+pub(super) struct Accepted(Current);
 
 /// What a 401 is about.
 pub(super) struct Wanted<'a> {
@@ -75,6 +80,17 @@ impl Login {
             refused: Vec::new(),
             asked: 0,
         }
+    }
+
+    /// The login in use, if the server accepted it.
+    pub(super) fn accepted(&self) -> Option<Accepted> {
+        self.current.clone().filter(|current| current.approved).map(Accepted)
+    }
+
+    /// Goes on with a login that was accepted before. If it is refused by now, the next one is asked
+    /// for as ever.
+    pub(super) fn resume(&mut self, accepted: Accepted) {
+        self.current = Some(accepted.0);
     }
 
     /// The value of the `Authorization` header for requests to the repository, if there is one.

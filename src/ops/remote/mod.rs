@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   session       discovery, version, refs      fetch         the dialogue, and the pack
+//!   known         a discovery used again
 //!   options       what the caller may choose    secret        what must not be printed
 //!   connection    one request after another     login, auth   who may read
 //!   redirect      where it is by now            retry         another try
@@ -17,6 +18,7 @@ mod connection;
 mod diagnose;
 mod fetch;
 mod gzip;
+mod known;
 mod login;
 mod options;
 mod proxy;
@@ -37,6 +39,7 @@ pub use crate::protocol::fetch::{Acks, Deepen, FetchRequest, ShallowInfo};
 pub use crate::protocol::smart_http::Service;
 pub use diagnose::url_error;
 pub use fetch::{Negotiator, PackStream};
+pub use known::Known;
 pub use options::{
     AskCredentials, Challenge, CorsProxy, Credentials, Memory, Options, ProxyAddress, ProxyFunction, Retry,
     TellCredentials, Timeouts, Verdict, Version,

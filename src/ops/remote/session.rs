@@ -28,6 +28,8 @@ const MOST_WANT_REFS: usize = 40_000;
 pub struct Session {
     pub(super) connection: Connection,
     pub(super) discovery: Discovery,
+    /// Where it was looked for, without userinfo.
+    pub(super) asked: RemoteUrl,
 }
 
 /// The way to a [`Session`].
@@ -47,6 +49,7 @@ impl Remote {
         options: &Options,
     ) -> Outcome<Session> {
         let mut connection = Connection::new(host, task, url.clone(), service, options)?;
+        let asked = connection.url().clone();
         let wish = wished_version(&connection, service);
         let mut repeats = 0;
         loop {
@@ -60,7 +63,11 @@ impl Remote {
             match feed(&mut answer, |bytes| reader.feed(bytes)).await {
                 Ok(Ok(())) => {
                     let discovery = reader.finish().map_err(fault)?;
-                    let session = Session { connection, discovery };
+                    let session = Session {
+                        connection,
+                        discovery,
+                        asked,
+                    };
                     session.check_version(service)?;
                     return Ok(session);
                 }
