@@ -49,6 +49,12 @@ pub struct Info {
     pub size: u64,
 }
 
+/// Blocks of an index held together, beside the cache: 3 MiB.
+const BLOCKS_AT_A_TIME: usize = 64;
+
+/// Heads of objects with a row each that are read together.
+const ROWS_AT_A_TIME: usize = 4096;
+
 /// What an [`Odb`] may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OdbLimits {
@@ -137,34 +143,40 @@ impl Odb {
             .await
     }
 
+    /// Long lists are looked up in the order of the packs, some blocks at a time: each is read once,
+    /// though the cache may hold few of them.
     async fn info_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Info>>, StoreError> {
         let mut infos = vec![None; oids.len()];
         let places = self.locate(oids).await?;
-        let blocks = self.blocks(
-            places
-                .iter()
-                .flatten()
-                .map(|(pack, row)| (*pack, row / pack.block_entries)),
-        );
-        let blocks = blocks.await?;
-        let mut elsewhere = Vec::new();
-        for ((oid, place), info) in oids.iter().zip(&places).zip(&mut infos) {
+        let (mut packed, mut elsewhere) = (Vec::new(), Vec::new());
+        for (oid, (place, info)) in oids.iter().zip(places.into_iter().zip(&mut infos)) {
             match place {
-                Some((pack, row)) => {
-                    let (entry, _) = find(&blocks, pack, *row)?;
-                    *info = Some(Info {
-                        kind: entry.kind,
-                        size: entry.size,
-                    });
-                }
+                Some((pack, row)) => packed.push((pack, row, info)),
                 None => elsewhere.push((oid, info)),
             }
         }
-        let reads: Vec<Read> = elsewhere.iter().map(|(oid, _)| objects::read_info(oid)).collect();
-        if !reads.is_empty() {
+        packed.sort_unstable_by_key(|(pack, row, _)| (pack.id, *row));
+        let block_of = |pack: &LivePack, row: u32| (pack.id, row / pack.block_entries);
+        let mut by_block: Vec<_> = packed
+            .chunk_by_mut(|(pack, row, _), (other, next, _)| block_of(pack, *row) == block_of(other, *next))
+            .collect();
+        for some in by_block.chunks_mut(BLOCKS_AT_A_TIME) {
+            let first = some.iter().filter_map(|entries| entries.first());
+            let wanted = first.map(|(pack, row, _)| (*pack, row / pack.block_entries));
+            let blocks = self.blocks(wanted.collect::<Vec<_>>().into_iter()).await?;
+            for (pack, row, info) in some.iter_mut().flat_map(|entries| entries.iter_mut()) {
+                let (entry, _) = find(&blocks, pack, *row)?;
+                **info = Some(Info {
+                    kind: entry.kind,
+                    size: entry.size,
+                });
+            }
+        }
+        for group in elsewhere.chunks_mut(ROWS_AT_A_TIME) {
+            let reads: Vec<Read> = group.iter().map(|(oid, _)| objects::read_info(oid)).collect();
             let rows = self.backend.get_many(&reads).await?;
-            for ((oid, info), row) in elsewhere.into_iter().zip(rows) {
-                *info = row.map(|row| objects::info(oid, &row)).transpose()?;
+            for ((oid, info), row) in group.iter_mut().zip(rows) {
+                **info = row.map(|row| objects::info(oid, &row)).transpose()?;
             }
         }
         Ok(infos)
