@@ -21,6 +21,7 @@ pub use crate::format::remotes::TagMode;
 use crate::host::Host;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::{self, At};
+use crate::ops::promisor;
 use crate::ops::receive::{Intake, Received, receive};
 use crate::ops::reflog::{self, Who};
 use crate::ops::remote::{self, Deepen, FetchRequest, Known, Remote, Service};
@@ -424,9 +425,7 @@ fn write_refs(
 fn configuration(url: &str, plan: &Plan, options: &Options, filter: Option<&Filter>) -> Result<Config, ConfigError> {
     let mut config = Config::default();
     let bare = if options.mirror { "true" } else { "false" };
-    // `partial_clone_register`: git that knows nothing of promisors has to stay away.
-    let version = if filter.is_some() { b"1" } else { b"0" };
-    config.set(b"core.repositoryformatversion", version)?;
+    config.set(b"core.repositoryformatversion", b"0")?;
     config.set(b"core.bare", bare.as_bytes())?;
     let remote = |key: &str| format!("remote.{}.{key}", options.remote_name).into_bytes();
     config.set(&remote("url"), url.as_bytes())?;
@@ -437,8 +436,7 @@ fn configuration(url: &str, plan: &Plan, options: &Options, filter: Option<&Filt
         TagMode::Follow => {}
     }
     if let Some(filter) = filter {
-        config.set(&remote("promisor"), b"true")?;
-        config.set(&remote("partialclonefilter"), filter.spec().as_bytes())?;
+        promisor::register(&mut config, options.remote_name.as_bytes(), filter)?;
     }
     if options.mirror {
         config.set(&remote("mirror"), b"true")?;

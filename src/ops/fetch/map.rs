@@ -41,6 +41,13 @@ pub(super) struct Mapped {
     pub(super) merge: ForMerge,
 }
 
+impl Mapped {
+    /// Whether the remote knows it by its name, and not just as an object.
+    pub(super) fn has_name(&self) -> bool {
+        self.remote == b"HEAD" || self.remote.starts_with(b"refs/")
+    }
+}
+
 /// A ref here that a refspec names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Local {

@@ -12,6 +12,7 @@ use crate::format::refspec::{Direction, RefSpec};
 use crate::format::remotes::anonymize;
 use crate::ops::Repository;
 use crate::ops::fault::{At, quoted};
+use crate::ops::promisor;
 use crate::ops::reflog::{self, Who};
 use crate::ops::remote::{self, Remote, Service, Session};
 use crate::ops::remotes::{self, RemoteConfig, TagMode};
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     pub(super) filter: Option<Filter>,
     pub(super) algorithm: Algorithm,
     pub(super) unpack_below: u32,
+    /// The configuration as it has to be from now on, if the remote becomes a promisor by this.
+    pub(super) registered: Option<Vec<u8>>,
     pub(super) bare: bool,
     /// Who the reflogs say it was, and what was asked for.
     pub(super) who: Rc<Who>,
@@ -69,6 +72,7 @@ impl Plan {
                 false => given.extend(all),
             }
         }
+        let filter = filter(&remote, options)?;
         let merges = match short {
             Some(short) => {
                 let branch = remotes::branch_config(&config, short);
@@ -84,7 +88,8 @@ impl Plan {
             given,
             configured,
             merges,
-            filter: filter(&remote, options)?,
+            registered: registered(&config, &remote, options, filter.as_ref())?,
+            filter,
             tags: options.tags.or(remote.tag_opt).unwrap_or_default(),
             prune: options.prune.or(remote.prune).unwrap_or(false),
             algorithm: algorithm(&config, options)?,
@@ -159,6 +164,31 @@ fn filter(remote: &RemoteConfig, options: &Options) -> Outcome<Option<Filter>> {
             Err(GitError::new(Code::Unsupported, Stage::Request, message)
                 .with("filter", Datum::Text(text.clone()))
                 .into())
+        }
+    }
+}
+
+fn registered(
+    config: &Config,
+    remote: &RemoteConfig,
+    options: &Options,
+    filter: Option<&Filter>,
+) -> Outcome<Option<Vec<u8>>> {
+    let (Some(filter), true) = (filter, options.filter.is_some() && !remote.promisor) else {
+        return Ok(None);
+    };
+    if !remote.configured {
+        let message = "only a remote that is configured under a name can be fetched from with a filter";
+        return Err(GitError::new(Code::Unsupported, Stage::Request, message)
+            .with_hint("what is left out has to be found again later: add the remote first")
+            .into());
+    }
+    let mut config = config.clone();
+    match promisor::register(&mut config, &remote.name, filter) {
+        Ok(()) => Ok(Some(config.as_bytes().to_vec())),
+        Err(error) => {
+            let message = format!("the configuration cannot be written: {error}");
+            Err(GitError::new(Code::Internal, Stage::Request, message).into())
         }
     }
 }

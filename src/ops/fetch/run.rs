@@ -120,6 +120,11 @@ impl Run<'_> {
         };
         let before = self.repo.meta.shallow().await.at(Stage::Negotiate)?;
         let transferred = transfer.run(session, &ask).await?;
+        for found in &mut mapped {
+            if let Some(oid) = transferred.settled.get(&found.remote) {
+                found.oid = *oid;
+            }
+        }
         let noted = transferred.received.as_ref().map(|received| &received.noted);
         let known = Known::new(&self.repo.odb, noted, transferred.shallow.clone());
         let rules = Rules {
@@ -265,6 +270,9 @@ impl Run<'_> {
         }
         publication.shallow(transferred.shallow);
         publication.stats(stats);
+        if let Some(config) = &self.plan.registered {
+            publication.config(config.clone());
+        }
         for (change, peeled) in changes.iter().zip(peeled) {
             if change.kind.changes() {
                 let update = RefUpdate {

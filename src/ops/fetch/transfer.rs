@@ -2,7 +2,7 @@
 //! what was asked for (`fetch_pack` of git's fetch-pack.c, `check_connected`). What is received is
 //! stored and not visible yet.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Options;
 use super::map::Mapped;
@@ -16,7 +16,8 @@ use crate::ops::Repository;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::At;
 use crate::ops::negotiate::{self, Haves};
-use crate::ops::receive::{Intake, Received, receive};
+use crate::ops::promisor::bring;
+use crate::ops::receive::{FetchMissing, Intake, Received, receive};
 use crate::ops::remote::{Acks, Deepen, FetchRequest, Negotiator, Session, ShallowInfo};
 use crate::protocol::smart_http::Discovery;
 use crate::store::publish::Writer;
@@ -50,6 +51,8 @@ pub(super) struct Transferred {
     pub(super) received: Option<Received>,
     /// The boundary as it is from now on.
     pub(super) shallow: Vec<ObjectId>,
+    /// What the refs that were asked for by name point to: they may have moved since they were listed.
+    pub(super) settled: BTreeMap<Vec<u8>, ObjectId>,
     /// Objects that refs may not be set to, because that needs a new boundary.
     pub(super) refused: Vec<ObjectId>,
     /// Bytes of the server's answers.
@@ -100,8 +103,8 @@ impl Transfer<'_> {
             ..Transferred::default()
         };
         let deepens = ask.deepen != Deepen::No;
-        let wants = self.wants(mapped, deepens).await?;
-        if wants.is_empty() {
+        let wanted = self.wanted(mapped, deepens).await?;
+        if wanted.is_empty() {
             return Ok(nothing);
         }
         let haves = negotiate::Options {
@@ -113,19 +116,25 @@ impl Transfer<'_> {
             tips: None,
         };
         let mut haves = Haves::prepare(self.task, &self.repo.odb, haves).await?;
-        let wants = match self.options.refetch {
-            true => wants,
-            false => wants.into_iter().filter(|oid| !haves.is_complete(oid)).collect(),
-        };
-        if wants.is_empty() {
+        let lacks = |found: &&&Mapped| self.options.refetch || !haves.is_complete(&found.oid);
+        let wanted: Vec<&Mapped> = wanted.iter().filter(lacks).copied().collect();
+        if wanted.is_empty() {
             return Ok(nothing);
         }
         let v0_roots = match session.discovery() {
             Discovery::V0(advertisement) => advertisement.shallow.clone(),
             Discovery::V2(_) => Vec::new(),
         };
+        // A ref is asked for by its name where the server allows it: then it cannot move in between.
+        let (named, nameless): (Vec<&Mapped>, Vec<&Mapped>) = wanted.iter().partition(|found| found.has_name());
+        let want_refs: BTreeSet<&[u8]> = named.iter().map(|found| found.remote.as_slice()).collect();
+        let (want_refs, wants) = match session.takes_want_refs(want_refs.len()) {
+            true => (want_refs, unique(&nameless)),
+            false => (BTreeSet::new(), unique(&wanted)),
+        };
         let request = FetchRequest {
-            wants: wants.clone(),
+            want_refs: want_refs.into_iter().map(<[u8]>::to_vec).collect(),
+            wants,
             shallow: boundary.to_vec(),
             deepen: ask.deepen.clone(),
             filter: ask.filter.map(|filter| filter.spec().to_owned()),
@@ -139,17 +148,23 @@ impl Transfer<'_> {
         };
         let mut source = session.fetch(request, Some(&mut counted)).await?;
         let rounds = counted.rounds.max(1);
+        let lazy = Lazy(self);
         let intake = Intake {
             seed: self.repo.host.seed().at(Stage::Negotiate)?,
             limits: self.options.limits,
             base: Some(&self.repo.odb),
-            missing: None,
+            missing: ask.promisor.then_some(&lazy),
             unpack_below: ask.unpack_below,
             promisor: ask.promisor,
         };
         let received = receive(self.task, self.writer, &mut source, &intake).await?;
         let told = source.shallow().clone();
         let bytes = source.received();
+        let settled: BTreeMap<Vec<u8>, ObjectId> = source.wanted_refs().iter().cloned().collect();
+        let tips = wanted
+            .iter()
+            .map(|found| *settled.get(&found.remote).unwrap_or(&found.oid));
+        let tips: Vec<ObjectId> = tips.collect::<BTreeSet<_>>().into_iter().collect();
         let promised = match ask.promisor {
             true => Promised::by(ask.filter),
             false => Promised::Nothing,
@@ -160,7 +175,7 @@ impl Transfer<'_> {
             boundary.deepen(self, &received, &told).await?;
         } else {
             let roots: Vec<ObjectId> = v0_roots.iter().chain(&told.shallow).copied().collect();
-            refused = boundary.roots(self, &received, &roots, &wants).await?;
+            refused = boundary.roots(self, &received, &roots, &tips).await?;
         }
         if refused.is_empty() {
             let claim = Claim {
@@ -168,7 +183,7 @@ impl Transfer<'_> {
                 odb: Some(&self.repo.odb),
                 shallow: &boundary.oids(),
                 unshallow: &told.unshallow,
-                tips: &wants,
+                tips: &tips,
                 promised,
             };
             connectivity::check(self.task, &claim).await?;
@@ -176,29 +191,44 @@ impl Transfer<'_> {
         Ok(Transferred {
             received: Some(received),
             shallow: boundary.oids(),
+            settled,
             refused,
             bytes,
             rounds,
         })
     }
 
-    /// The objects to ask for: none if all of it is here (`check_exist_and_connected`: what is
+    /// The refs whose objects to ask for: none if all of it is here (`check_exist_and_connected`: what is
     /// stored is complete), else those of refs that change (`transport_fetch_refs`).
-    async fn wants(&self, mapped: &[&Mapped], deepens: bool) -> Outcome<Vec<ObjectId>> {
-        let unique = |oids: &mut dyn Iterator<Item = ObjectId>| -> Vec<ObjectId> {
-            oids.collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        let all = unique(&mut mapped.iter().map(|found| found.oid));
+    async fn wanted<'m>(&self, mapped: &[&'m Mapped], deepens: bool) -> Outcome<Vec<&'m Mapped>> {
         if !deepens && !self.options.refetch {
-            let stored = self.repo.odb.info(&all).await.at(Stage::Negotiate)?;
+            let stored = self.repo.odb.info(&unique(mapped)).await.at(Stage::Negotiate)?;
             if stored.iter().all(Option::is_some) {
                 return Ok(Vec::new());
             }
         }
         let changes = |found: &&&Mapped| found.local.as_ref().and_then(|local| local.old) != Some(found.oid);
-        let changed = unique(&mut mapped.iter().filter(changes).map(|found| found.oid));
+        let changed: Vec<&Mapped> = mapped.iter().filter(changes).copied().collect();
         // Where nothing changes, it is the history that is wanted.
-        Ok(if changed.is_empty() { all } else { changed })
+        Ok(if changed.is_empty() { mapped.to_vec() } else { changed })
+    }
+}
+
+/// Their objects, each once (gitprotocol-http(5), "Smart Clients").
+fn unique(mapped: &[&Mapped]) -> Vec<ObjectId> {
+    let oids: BTreeSet<ObjectId> = mapped.iter().map(|found| found.oid).collect();
+    oids.into_iter().collect()
+}
+
+/// Brings the bases of deltas that a filter left with the remote.
+struct Lazy<'a>(&'a Transfer<'a>);
+
+impl FetchMissing for Lazy<'_> {
+    fn fetch<'a>(&'a self, task: &'a Task, oids: &'a [ObjectId]) -> Async<'a, Outcome<()>> {
+        let Transfer {
+            repo, writer, options, ..
+        } = self.0;
+        Box::pin(async move { bring(task, repo, writer, &options.transport, oids).await.map(drop) })
     }
 }
 

@@ -25,12 +25,23 @@ use std::rc::{Rc, Weak};
 use self::batch::{Batch, Waiting};
 pub(crate) use self::bring::{Brought, bring, remotes};
 use crate::error::{Failure, Outcome, Stage};
+use crate::format::config::{Config, ConfigError};
+use crate::format::filter::Filter;
 use crate::format::oid::ObjectId;
 use crate::ops::fault;
 use crate::ops::remote::Known;
 use crate::ops::repository::Repository;
 use crate::store::StoreError;
 use crate::task::Task;
+
+/// Notes that a remote is a promisor, and what was left with it (`partial_clone_register`). Git that
+/// knows nothing of promisors has to stay away.
+pub(crate) fn register(config: &mut Config, remote: &[u8], filter: &Filter) -> Result<(), ConfigError> {
+    let key = |name: &[u8]| [b"remote.", remote, b".", name].concat();
+    config.set(b"core.repositoryformatversion", b"1")?;
+    config.set(&key(b"promisor"), b"true")?;
+    config.set(&key(b"partialclonefilter"), filter.spec().as_bytes())
+}
 
 /// What the handles of one repository share of its promisor remotes. In memory alone.
 #[derive(Default)]
