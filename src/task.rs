@@ -30,7 +30,7 @@ pub enum Event {
 /// The part of an operation that is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The server counts objects.
+    /// The server counts objects; or, when a repository is packed anew, what is reached is looked for.
     Counting,
     /// The server compresses objects.
     Compressing,

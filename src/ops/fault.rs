@@ -303,6 +303,15 @@ pub(crate) fn malformed(oid: &ObjectId, kind: Kind, why: &dyn std::fmt::Display)
     GitError::new(Code::Corrupt, Stage::Read, message).with("oid", Datum::Text(oid.to_hex()))
 }
 
+/// Something stored, or a ref, names what is not stored and was not promised either.
+pub(crate) fn incomplete(oid: &ObjectId, by: Option<&ObjectId>) -> GitError {
+    let by = by.map_or_else(|| "a ref".to_owned(), |by| format!("object {by}"));
+    let message = format!("object {oid}, which {by} names, is not stored");
+    GitError::new(Code::MissingObject, Stage::Read, message)
+        .with("oid", Datum::Text(oid.to_hex()))
+        .with_hint("nothing was changed; remove the clone and make it again")
+}
+
 /// A limit of a reading operation.
 pub(crate) fn limit(which: &'static str, limit: usize, what: &str) -> GitError {
     // Limits are small constants.

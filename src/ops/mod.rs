@@ -7,6 +7,7 @@ pub mod export;
 pub(crate) mod fault;
 pub mod fetch;
 pub mod for_each_ref;
+pub mod gc;
 pub(crate) mod history;
 pub mod log;
 pub mod ls_remote;

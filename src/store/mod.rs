@@ -6,6 +6,7 @@
 //! | `manifest` | which packs are live, and the sweep of what dead writers left |
 //! | [`pack_store`] | packs as rows of pack bytes, written while they arrive |
 //! | [`index`] | the rows that tell where an object is |
+//! | `cruft` | since when objects are unreachable |
 //! | [`objects`] | objects stored one row each |
 //! | [`odb`] | verified reads of both |
 //! | [`refs`] | packed and single refs |
@@ -17,6 +18,7 @@
 
 pub mod catalog;
 pub mod contract;
+pub(crate) mod cruft;
 mod error;
 pub mod index;
 pub(crate) mod lru;

@@ -5,6 +5,7 @@
 //!
 //! What it does not do: fetch what is missing, parse objects, write.
 
+pub(crate) mod census;
 mod chain;
 mod locate;
 mod oids;
@@ -241,6 +242,20 @@ impl Odb {
         Ok(answers)
     }
 
+    /// Reads objects of one pack by the rows of their entries, in the order asked. For the holder
+    /// of the writer's lock, from whom no pack is taken away.
+    pub(crate) async fn read_entries(
+        &self,
+        pack: &LivePack,
+        entries: &[(ObjectId, u32)],
+    ) -> Result<Vec<Object>, StoreError> {
+        let targets = entries.iter().enumerate();
+        let targets = targets.map(|(at, (oid, row))| chain::Target::new(at, *oid, *pack, *row));
+        let mut objects = self.read_packed(targets.collect()).await?;
+        objects.sort_unstable_by_key(|(at, _)| *at);
+        Ok(objects.into_iter().map(|(_, object)| object).collect())
+    }
+
     /// The ids that start with the given hex digits, in order, `limit` at most. Anything but hex
     /// digits fits no id.
     pub async fn expand(&self, prefix: &str, limit: usize) -> Result<Vec<ObjectId>, StoreError> {
@@ -306,6 +321,26 @@ impl Odb {
             .next()
             .and_then(|chunk| Some(chunk.get(within..)?.to_vec()));
         bytes.ok_or_else(|| pack_store::damaged_chunk(pack.id, chunk))
+    }
+
+    /// The chunk of a pack in which a byte is, and the byte's place within it. Those behind it are
+    /// read along, for callers that go on. For the holder of the writer's lock.
+    pub(crate) async fn chunk_at(&self, pack: &LivePack, offset: u64) -> Result<(Rc<Vec<u8>>, usize), StoreError> {
+        const AHEAD: u64 = 4;
+        let chunk_bytes = u64::from(pack.chunk_bytes);
+        let ahead = (offset + chunk_bytes * AHEAD).min(pack.bytes);
+        let range = pack_store::chunks_of(&(offset..ahead), pack.chunk_bytes);
+        let mut wanted: Vec<u32> = range.ok_or(StoreError::Limit { what: "chunks" })?.collect();
+        if let Some(first) = wanted.first().copied()
+            && self.caches.borrow().chunks.contains(&(pack.id, first))
+        {
+            wanted.truncate(1);
+        }
+        let chunk = self.chunks(pack, &wanted).await?.into_iter().next();
+        let within = usize::try_from(offset % chunk_bytes).unwrap_or(usize::MAX);
+        let chunk = chunk.filter(|chunk| within < chunk.len());
+        let number = wanted.first().copied().unwrap_or(u32::MAX);
+        Ok((chunk.ok_or_else(|| pack_store::damaged_chunk(pack.id, number))?, within))
     }
 
     /// Chunks of one pack, from the cache or else in one transaction.

@@ -123,6 +123,12 @@ impl ReadyPack {
         self
     }
 
+    /// Marks the pack as one of objects that nothing reached when it was made (git's cruft packs).
+    pub(crate) fn cruft(mut self) -> Self {
+        self.live.cruft = true;
+        self
+    }
+
     /// What will be published.
     pub fn live(&self) -> &LivePack {
         &self.live
