@@ -32,6 +32,16 @@ impl Marks {
         Marks(self.0 | other.0)
     }
 
+    /// Those of both.
+    pub const fn within(self, other: Marks) -> Self {
+        Marks(self.0 & other.0)
+    }
+
+    /// Whether each of those is set.
+    pub const fn has_all(self, other: Marks) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     /// Whether at least one of those is set.
     pub const fn has_any(self, other: Marks) -> bool {
         self.0 & other.0 != 0
@@ -84,6 +94,11 @@ impl History {
         self.marks.get(oid).copied().unwrap_or_default()
     }
 
+    /// Forgets all marks.
+    pub fn clear_marks(&mut self) {
+        self.marks.clear();
+    }
+
     /// Adds marks; answers which there were.
     pub fn mark(&mut self, oid: ObjectId, marks: Marks) -> Marks {
         let held = self.marks.entry(oid).or_default();
@@ -93,29 +108,78 @@ impl History {
     }
 }
 
+/// An answer, or what is needed for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// These commits have to be provided first; never empty.
+    Read(Vec<ObjectId>),
+    /// The answer.
+    Done(T),
+}
+
 /// Commits that wait, newest first; of those of one date the one put first comes first.
+///
+/// For its place in the queue a commit must have been read. Git reads it when it enters; here it
+/// keeps its place among those of its date, and all that wait for being read are read together
+/// before the next one leaves ([`DateQueue::settle`]).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DateQueue {
     waiting: BTreeMap<(Reverse<u64>, u64), ObjectId>,
+    unread: Vec<(ObjectId, u64)>,
     puts: u64,
 }
 
+/// What [`DateQueue::settle`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// Commits that are not here: they left the queue.
+    pub missing: Vec<ObjectId>,
+    /// Commits to be read before the next one can be told.
+    pub needed: Vec<ObjectId>,
+}
+
 impl DateQueue {
-    /// Takes a place among those of the same date, for a commit whose date comes later.
-    pub fn place(&mut self) -> u64 {
-        self.puts += 1;
-        self.puts
-    }
-
-    /// Puts a commit at a place taken before.
-    pub fn put_at(&mut self, oid: ObjectId, date: u64, place: u64) {
-        self.waiting.insert((Reverse(date), place), oid);
-    }
-
     /// Puts a commit behind those of its date.
-    pub fn put(&mut self, oid: ObjectId, date: u64) {
-        let place = self.place();
-        self.put_at(oid, date, place);
+    pub fn put(&mut self, oid: ObjectId, history: &History) {
+        self.puts += 1;
+        match history.get(&oid) {
+            Known::Commit(info) => drop(self.waiting.insert((Reverse(info.date), self.puts), oid)),
+            Known::Missing | Known::No => self.unread.push((oid, self.puts)),
+        }
+    }
+
+    /// Puts a commit behind those of a date, whatever its own is.
+    pub fn put_as_of(&mut self, oid: ObjectId, date: u64) {
+        self.puts += 1;
+        self.waiting.insert((Reverse(date), self.puts), oid);
+    }
+
+    /// Gives commits that were read since their places. Where others are still to be read, it asks
+    /// besides for up to `ahead` parents of the next ones.
+    pub fn settle(&mut self, history: &History, ahead: usize) -> Settled {
+        let mut settled = Settled::default();
+        for (oid, place) in std::mem::take(&mut self.unread) {
+            match history.get(&oid) {
+                Known::Commit(info) => drop(self.waiting.insert((Reverse(info.date), place), oid)),
+                Known::Missing => settled.missing.push(oid),
+                Known::No => {
+                    self.unread.push((oid, place));
+                    settled.needed.push(oid);
+                }
+            }
+        }
+        if !settled.needed.is_empty() {
+            let enough = settled.needed.len() + ahead;
+            for oid in self.waiting.values().take(ahead) {
+                for parent in history.parents(oid).iter() {
+                    let is_new = matches!(history.get(parent), Known::No) && !settled.needed.contains(parent);
+                    if is_new && settled.needed.len() < enough {
+                        settled.needed.push(*parent);
+                    }
+                }
+            }
+        }
+        settled
     }
 
     /// Takes the newest.
@@ -129,7 +193,7 @@ impl DateQueue {
         Some((*oid, *date))
     }
 
-    /// All that wait, newest first.
+    /// All that have a place, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &ObjectId> {
         self.waiting.values()
     }

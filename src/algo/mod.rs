@@ -2,5 +2,6 @@
 
 pub mod connected;
 pub mod history;
+pub mod merge_base;
 pub mod negotiate;
 pub mod rev_walk;

@@ -17,7 +17,7 @@ mod tests;
 use consecutive::Consecutive;
 use skipping::Skipping;
 
-pub use super::history::CommitInfo;
+pub use super::history::{CommitInfo, Step};
 use crate::format::oid::ObjectId;
 
 /// How commits are chosen: `fetch.negotiationAlgorithm` of git-config(1).
@@ -46,15 +46,6 @@ impl Algorithm {
             .find(|(name, _)| value.eq_ignore_ascii_case(name))
             .map(|(_, algorithm)| *algorithm)
     }
-}
-
-/// An answer, or what is needed for one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step<T> {
-    /// These commits have to be provided first; never empty.
-    Read(Vec<ObjectId>),
-    /// The answer.
-    Done(T),
 }
 
 /// The server acknowledged a commit that it was not told of.

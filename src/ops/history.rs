@@ -15,12 +15,17 @@ use crate::task::Task;
 /// How many objects are held at once.
 const BATCH: usize = 256;
 
+/// How many commits are read ahead at most.
+const AHEAD: usize = 64;
+
 /// Reads commits of one repository.
 pub(crate) struct Commits<'a> {
     task: Task,
     odb: &'a Odb,
     shallow: HashSet<ObjectId>,
     read: u64,
+    /// How often something was read.
+    times: usize,
 }
 
 /// What [`Commits::peel`] found.
@@ -53,7 +58,14 @@ impl<'a> Commits<'a> {
             odb,
             shallow: shallow.iter().copied().collect(),
             read: 0,
+            times: 0,
         }
+    }
+
+    /// How many commits a walk should ask for besides those it needs: the more the longer it goes
+    /// on, since most end soon.
+    pub fn ahead(&self) -> usize {
+        self.times.min(AHEAD)
     }
 
     /// How many commits were read.
@@ -82,6 +94,19 @@ impl<'a> Commits<'a> {
             }
         }
         Ok(infos)
+    }
+
+    /// Reads commits that a walk asked for, and tells it.
+    pub async fn read_for(
+        &mut self,
+        oids: &[ObjectId],
+        mut provide: impl FnMut(ObjectId, Option<CommitInfo>),
+    ) -> Outcome<()> {
+        self.times += 1;
+        for (oid, info) in oids.iter().zip(self.read(oids).await?) {
+            provide(*oid, info);
+        }
+        Ok(())
     }
 
     /// Follows tags to commits, and reads those. What is not stored, or leads to something else,

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub mod log;
 pub mod ls_remote;
 pub mod ls_tree;
+pub mod merge_base;
 pub mod negotiate;
 pub(crate) mod object;
 pub(crate) mod path;

@@ -185,10 +185,10 @@ impl<'a> Haves<'a> {
     }
 
     async fn read(&mut self, oids: &[ObjectId]) -> Outcome<()> {
-        for (oid, info) in oids.iter().zip(self.commits.read(oids).await?) {
-            self.negotiator.provide(*oid, info);
-        }
-        Ok(())
+        let negotiator = &mut self.negotiator;
+        self.commits
+            .read_for(oids, |oid, info| negotiator.provide(oid, info))
+            .await
     }
 
     async fn next(&mut self, count: usize) -> Outcome<Vec<ObjectId>> {

@@ -3,6 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "support/history.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod history;
 #[path = "support/pack_oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
@@ -12,6 +13,8 @@ mod support;
 
 #[path = "reading_log.rs"]
 mod log;
+#[path = "reading_merge_base.rs"]
+mod merge_base;
 #[path = "reading_names.rs"]
 mod names;
 #[path = "reading_objects.rs"]

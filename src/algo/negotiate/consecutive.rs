@@ -1,11 +1,7 @@
 //! Every commit, newest first, but for ancestors of what is common: git's `negotiator/default.c`.
-//!
-//! A commit enters the queue when a child leaves it, and for its place it must have been read. Git
-//! reads it then; here it keeps its place, and all that wait for being read are read together
-//! before the next one leaves.
 
 use super::{NotTold, Step};
-use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks};
+use crate::algo::history::{CommitInfo, DateQueue, History, Marks};
 use crate::format::oid::ObjectId;
 
 /// Both sides have it, and the server knows that we do, or will when it learns of a descendant.
@@ -23,8 +19,6 @@ const TOLD: Marks = Marks::bit(4);
 pub(super) struct Consecutive {
     history: History,
     queue: DateQueue,
-    /// Commits of the queue whose date is not known yet, and their places.
-    unread: Vec<(ObjectId, u64)>,
     /// How many commits of the queue are not common. When there are none the walk ends.
     non_common: usize,
 }
@@ -100,47 +94,21 @@ impl Consecutive {
             return;
         }
         self.history.mark(oid, mark);
-        let place = self.queue.place();
-        match self.history.get(&oid) {
-            Known::Commit(info) => self.queue.put_at(oid, info.date, place),
-            Known::Missing | Known::No => self.unread.push((oid, place)),
-        }
+        self.queue.put(oid, &self.history);
         if !before.and(mark).has_any(COMMON) {
             self.non_common += 1;
         }
     }
 
-    /// Puts those that were read since into the queue. Answers what is still to be read: those
-    /// without which the next cannot be chosen, and parents of up to `ahead` of the next ones.
+    /// Brings the queue in order, or answers what is to be read for that.
     fn settle(&mut self, ahead: usize) -> Option<Vec<ObjectId>> {
-        let mut needed = Vec::new();
-        for (oid, place) in std::mem::take(&mut self.unread) {
-            match self.history.get(&oid) {
-                Known::Commit(info) => self.queue.put_at(oid, info.date, place),
-                Known::No => {
-                    self.unread.push((oid, place));
-                    needed.push(oid);
-                }
-                Known::Missing => {
-                    if !self.history.mark(oid, POPPED).has_any(COMMON) {
-                        self.non_common = self.non_common.saturating_sub(1);
-                    }
-                }
+        let settled = self.queue.settle(&self.history, ahead);
+        for oid in settled.missing {
+            if !self.history.mark(oid, POPPED).has_any(COMMON) {
+                self.non_common = self.non_common.saturating_sub(1);
             }
         }
-        if needed.is_empty() {
-            return None;
-        }
-        let missing = |history: &History, oid: &ObjectId| matches!(history.get(oid), Known::No);
-        let enough = needed.len() + ahead;
-        for oid in self.queue.iter().take(ahead) {
-            for parent in self.history.parents(oid).iter() {
-                if needed.len() < enough && missing(&self.history, parent) && !needed.contains(parent) {
-                    needed.push(*parent);
-                }
-            }
-        }
-        Some(needed)
+        (!settled.needed.is_empty()).then_some(settled.needed)
     }
 
     fn mark_common(&mut self, oid: ObjectId) {

@@ -128,7 +128,7 @@ impl Skipping {
             Known::Commit(info) if self.read.contains(&oid) => info.date,
             _ => 0,
         };
-        self.queue.put(oid, date);
+        self.queue.put_as_of(oid, date);
         self.non_common += 1;
     }
 
