@@ -193,7 +193,8 @@ class WasmEngine {
       case 'read':
       case 'blob':
       case 'usage':
-      case 'fetch': {
+      case 'fetch':
+      case 'pull': {
         const [reference, ...rest] = args;
         await this.#revive(operation, reference);
         // @ts-ignore: as above

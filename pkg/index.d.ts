@@ -240,6 +240,16 @@ export interface FetchResult {
   shallowChanged: boolean;
 }
 
+/**
+ * The last of `updates` is the branch. If it has commits of its own and the remote's has others, it is
+ * rejected as `'non-fast-forward'`: `ahead` and `behind` count them, `mergeBase` is where they part.
+ */
+export interface PullResult extends FetchResult {
+  ahead: number;
+  behind: number;
+  mergeBase: Oid[];
+}
+
 /** `timestamp`: seconds since 1970; 0 for a date that no number holds exactly. `tz`: as stored, e.g. "+0200" or "-0000". */
 export interface Signature {
   name: string;
@@ -353,6 +363,11 @@ export class Repository implements AsyncDisposable {
    * to the repository for half a minute.
    */
   fetch(options?: FetchOptions): Promise<FetchResult>;
+  /**
+   * Fetches what `branch` follows (`branch.<name>.remote` and `.merge`) and moves it forward, if that
+   * loses nothing (`git pull --ff-only`). A branch that is not here is made.
+   */
+  pull(branch: string, options?: FetchOptions): Promise<PullResult>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;

@@ -169,6 +169,12 @@ export class Repository {
     return this.#connection.call('fetch', [this.#open(), plain], { signal, callbacks });
   }
 
+  /** @type {import('./index.d.ts').Repository['pull']} */
+  async pull(branch, options = {}) {
+    const { plain, callbacks, signal } = this.#remote(options, fetchOptions);
+    return this.#connection.call('pull', [this.#open(), text('branch', branch), plain], { signal, callbacks });
+  }
+
   /** @type {import('./index.d.ts').Repository['usage']} */
   async usage(options = {}) {
     return this.#call('usage', [], options);

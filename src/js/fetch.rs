@@ -8,6 +8,7 @@ use super::options::{Fields, remote_options, tag_mode};
 use super::repository::RepositoryHandle;
 use super::value::{Record, number, shown, text};
 use crate::ops::fetch::{self, Depth, FetchHead, Fetched, RefChange, UpdateKind};
+use crate::ops::pull::{self, Pulled};
 use crate::ops::remote::Memory;
 
 #[wasm_bindgen]
@@ -19,6 +20,16 @@ impl RepositoryHandle {
         operation.run(|task| async move {
             let fetched = fetch::fetch(&task, &repository, &options).await?;
             Ok(result(&fetched))
+        })
+    }
+
+    /// Fetches and moves a branch forward. Answers `PullResult`.
+    pub fn pull(&self, operation: &Operation, branch: String, options: JsValue) -> Promise {
+        let repository = self.share();
+        let options = fetch_options(&options, operation.callbacks(), self.memory());
+        operation.run(|task| async move {
+            let pulled = pull::pull(&task, &repository, branch.as_bytes(), &options).await?;
+            Ok(pull_result(&pulled))
         })
     }
 }
@@ -81,6 +92,13 @@ fn result(fetched: &Fetched) -> Record {
         .set("bytes", number(fetched.bytes))
         .set("rounds", number(fetched.rounds))
         .set("shallowChanged", fetched.shallow_changed)
+}
+
+fn pull_result(pulled: &Pulled) -> Record {
+    result(&pulled.fetched)
+        .set("ahead", number(pulled.ahead))
+        .set("behind", number(pulled.behind))
+        .set("mergeBase", pulled.merge_bases.iter().map(shown).collect::<Array>())
 }
 
 fn update(change: &RefChange) -> JsValue {

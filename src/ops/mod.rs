@@ -18,6 +18,7 @@ pub(crate) mod object;
 pub(crate) mod path;
 pub mod prefetch;
 pub mod promisor;
+pub mod pull;
 pub mod receive;
 pub mod reflog;
 pub mod remote;

@@ -9,7 +9,7 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::ops::fault::At;
-use crate::ops::history::Commits;
+use crate::ops::merge_base::is_ancestor;
 use crate::ops::receive::Noted;
 use crate::store::odb::Odb;
 use crate::task::Task;
@@ -89,16 +89,10 @@ impl<'a> Known<'a> {
                 frontier.outside
             }
         };
-        let mut commits = Commits::new(task, self.odb, &self.shallow);
-        let mut seen: HashSet<ObjectId> = outside.iter().copied().collect();
-        let mut level = outside;
-        while !level.is_empty() {
-            if level.contains(&old) {
+        for tip in &outside {
+            if is_ancestor(task, self.odb, &self.shallow, &old, tip).await? {
                 return Ok(true);
             }
-            let infos = commits.read(&level).await?;
-            let parents = infos.into_iter().flatten().flat_map(|info| info.parents.to_vec());
-            level = parents.filter(|parent| seen.insert(*parent)).collect();
         }
         Ok(false)
     }
