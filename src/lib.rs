@@ -35,7 +35,7 @@
 //!   in `tests/e2e`.
 //! * An end of a body means nothing. What counts is the protocol's flush, the pack's trailer, its
 //!   object count, and the connectivity of what came. Guarded by the truncation tests of
-//!   [`protocol`] and `tests/native/clone.rs`.
+//!   [`protocol`], `tests/native/clone.rs` and `tests/native/receive`.
 //! * Nothing is allocated from a declared size, nothing recurses over data, no number from outside
 //!   is cast. Guarded by `tests/native/hostile_packs.rs`.
 //! * Every object that is read is hashed first ([`store::odb`]).

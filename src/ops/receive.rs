@@ -8,6 +8,10 @@
 //!   written. So many small fetches do not become as many packs.
 //! * A thin pack is completed, as by `index-pack --fix-thin`: the objects it builds on and does not
 //!   hold are appended, so that what is stored, and exported, is whole without any other pack.
+//!
+//! An object that came and is stored already is not compared byte by byte, as `check_collison()`
+//! does in git: both were hashed with the detection of collision attacks, here and when they were
+//! stored, and what shows their marks is refused (`PackCollision`).
 
 mod complete;
 mod noted;

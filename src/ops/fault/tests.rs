@@ -53,3 +53,18 @@ fn what_another_tab_did_may_be_tried_again() {
     }
     assert_eq!(code(StoreError::Vanished), Code::StorageGone);
 }
+
+#[test]
+fn a_collision_and_a_base_that_is_nowhere_are_named() {
+    let oid = ObjectId::new([0xab; 20]);
+    let collision = pack(Stage::Unpack, &PackError::Collision { at: 12, oid });
+    assert_eq!(collision.code, Code::PackCollision);
+    let bases = vec![oid, ObjectId::new([0xcd; 20])];
+    let unresolved = pack(Stage::Unpack, &PackError::Unresolved { count: 7, bases });
+    assert_eq!(unresolved.code, Code::PackInvalid);
+    let said = format!("7 unresolved deltas, against {}, {}", "ab".repeat(20), "cd".repeat(20));
+    assert!(unresolved.message.contains(&said), "{}", unresolved.message);
+    for error in [collision, unresolved] {
+        assert!(error.message.contains(&oid.to_hex()), "{}", error.message);
+    }
+}
