@@ -104,12 +104,38 @@ export interface RemoteOptions extends Abortable {
   headers?: HeadersInit;
   /** Default: chosen so that CORS is not in the way (gitprotocol-v2(5)). */
   protocolVersion?: 0 | 1 | 2;
+  /**
+   * Words for the server's own use (`git fetch --server-option`), without NUL and line breaks. They
+   * need version 2 of the protocol; rejects with `CapabilityMissing` if the server takes none.
+   */
+  serverOptions?: string[];
+  /**
+   * Waits and asks again where a server answers 429, or 503 with `Retry-After`: `max` times (default
+   * 3) for each request, for as long as the server says where that can be read, but never longer
+   * than `maxSeconds` (default 300) at a time. Each wait is told to `onWarning`. Without this such an
+   * answer rejects at once, with `data.retryAfter` where it can be read.
+   */
+  retry?: { max?: number; maxSeconds?: number };
   /** At most 20 times a second; the last report of a phase always comes. */
   onProgress?: (progress: Progress) => void;
   /** Lines the server sent for people (side-band 2), control characters made visible. */
   onMessage?: (text: string) => void;
   /** What you may want to know that is no error: a ref that was skipped, an empty repository. */
   onWarning?: (text: string) => void;
+  /**
+   * Told of every request, answer and packet, and of what was decided, for reports of faults
+   * (`GIT_CURL_VERBOSE` and `GIT_TRACE_PACKET`). Logins, the values of `headers`, cookies and
+   * everything else that may be secret are left out. It costs time; without it nothing is made.
+   */
+  trace?: (event: TraceEvent) => void;
+}
+
+export interface TraceEvent {
+  /** Milliseconds since the call began. */
+  at: number;
+  /** `request` and `response`: the head, one header a line. `packet`: one, as git traces it. */
+  kind: 'request' | 'response' | 'packet' | 'note';
+  text: string;
 }
 
 export type ProxyFunction = (url: URL) => string | URL | Promise<string | URL>;

@@ -141,12 +141,15 @@ export function remoteOptions(options) {
   const onProgress = listener(options, 'onProgress');
   const onMessage = listener(options, 'onMessage');
   const onWarning = listener(options, 'onWarning');
+  const trace = listener(options, 'trace');
   const { protocolVersion } = options;
   if (![undefined, 0, 1, 2].includes(protocolVersion)) throw new TypeError('protocolVersion must be 0, 1 or 2');
   const plain = {
     headers: options.headers === undefined ? [] : [...new Headers(options.headers)],
     protocolVersion,
     corsProxy: proxy?.plain,
+    serverOptions: texts(options, 'serverOptions'),
+    retry: retryOf(options.retry),
   };
   /** @type {import('./rpc.js').Callbacks} */
   const callbacks = {
@@ -154,6 +157,7 @@ export function remoteOptions(options) {
       progress: onProgress && ((phase, loaded, total, bytes) => onProgress(progress(phase, loaded, total, bytes))),
       message: onMessage && ((text) => onMessage(text)),
       warning: onWarning && ((text) => onWarning(text)),
+      trace: trace && ((at, kind, text) => trace({ at, kind, text })),
       credentialsOutcome: onCredentials && ((outcome, login, url) => onCredentials(outcome, login, url)),
     },
     asks: {
@@ -170,8 +174,20 @@ export function remoteOptions(options) {
  * @param {RemoteOptions} options
  * @returns {RemoteOptions}
  */
-export function rememberedOf({ credentials, onCredentials, corsProxy, headers, protocolVersion, onMessage, onWarning }) {
-  return { credentials, onCredentials, corsProxy, headers, protocolVersion, onMessage, onWarning };
+export function rememberedOf(options) {
+  const { credentials, onCredentials, corsProxy, headers, protocolVersion, serverOptions, retry } = options;
+  const { onMessage, onWarning, trace } = options;
+  return { credentials, onCredentials, corsProxy, headers, protocolVersion, serverOptions, retry, onMessage, onWarning, trace };
+}
+
+/**
+ * @param {RemoteOptions['retry']} retry
+ * @returns {RemoteOptions['retry']}
+ */
+function retryOf(retry) {
+  if (retry === undefined) return undefined;
+  if (typeof retry !== 'object' || retry === null) throw new TypeError('retry must be an object');
+  return { max: whole(retry, 'max', 0), maxSeconds: whole(retry, 'maxSeconds', 0) };
 }
 
 /** @param {CloneOptions} options */

@@ -30,7 +30,7 @@ pub struct Operation {
 #[wasm_bindgen]
 impl Operation {
     /// Takes functions by name: `progress(phase, loaded, total, bytes)`, `message(text)`,
-    /// `warning(text)`, and those that remote operations ask.
+    /// `warning(text)`, `trace(at, kind, text)`, and those that remote operations ask.
     #[wasm_bindgen(constructor)]
     pub fn new(callbacks: JsValue) -> Result<Operation, JsValue> {
         let clock = platform::clock()?;

@@ -10,7 +10,9 @@ use super::operation::{Callbacks, tell};
 use super::value::Record;
 use crate::host::Async;
 use crate::ops::clone::{self, TagMode};
-use crate::ops::remote::{self, Challenge, CorsProxy, Credentials, Memory, ProxyAddress, Secret, Verdict, Version};
+use crate::ops::remote::{
+    self, Challenge, CorsProxy, Credentials, Memory, ProxyAddress, Retry, Secret, TraceEvent, Verdict, Version,
+};
 use crate::ops::{log, ls_tree};
 
 /// Reads properties; what is absent, or of another type, is `None`.
@@ -121,8 +123,28 @@ pub(super) fn remote_options(options: &JsValue, callbacks: &Callbacks, memory: &
             2 => Some(Version::V2),
             _ => None,
         }),
+        server_options: fields.texts("serverOptions"),
+        retry: retry(&fields.get("retry")),
         memory: memory.clone(),
+        trace: callbacks.get("trace").map(|listener| {
+            Rc::new(move |event: TraceEvent| {
+                let (at, kind) = (JsValue::from_f64(event.at), JsValue::from_str(event.kind.name()));
+                tell(Some(&listener), &[at, kind, JsValue::from_str(&event.text)]);
+            }) as _
+        }),
         ..remote::Options::default()
+    }
+}
+
+/// Without the option nobody is waited for.
+fn retry(retry: &JsValue) -> Retry {
+    if !retry.is_object() {
+        return Retry::default();
+    }
+    let fields = Fields(retry);
+    Retry {
+        max_retries: fields.whole("max").unwrap_or(3),
+        max_retry_time: fields.whole("maxSeconds").unwrap_or(Retry::default().max_retry_time),
     }
 }
 

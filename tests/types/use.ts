@@ -17,6 +17,7 @@ import type {
   Signature,
   StoredPack,
   Tag,
+  TraceEvent,
   TreeEntry,
 } from 'gitside';
 
@@ -54,11 +55,21 @@ export async function cloning(signal: AbortSignal): Promise<Repository> {
     corsProxy: 'https://proxy.example/',
     onProgress: progress,
     onMessage: (text) => void text.trim(),
+    serverOptions: ['hello'],
+    retry: { max: 5, maxSeconds: 60 },
+    trace: (event) => {
+      same<typeof event, TraceEvent>(true);
+      same<typeof event.kind, 'request' | 'response' | 'packet' | 'note'>(true);
+      void (event.at + event.text);
+    },
   };
   await clone(new URL('https://example.org/a.git'), 'a', { corsProxy: (url) => `https://proxy.example/${url.host}` });
   await clone('https://example.org/a.git', 'a', { corsProxy: { url: 'https://proxy.example/', credentials: true } });
   await clone('https://example.org/a.git', 'a', { credentials: async () => ({ bearer: 'token' }) });
   await clone('https://example.org/a.git', 'a', { worker: () => new Worker('worker.js', { type: 'module' }) });
+  await clone('https://example.org/a.git', 'a', { retry: {} });
+  // @ts-expect-error options for the server are a list
+  await lsRemote('https://example.org/a.git', { serverOptions: 'hello' });
   // @ts-expect-error a depth is a number
   await clone('https://example.org/a.git', 'a', { depth: '1' });
   // @ts-expect-error a login is complete
