@@ -50,12 +50,16 @@ impl Place<'_> {
             .with_hint(self.not_found_hint()),
             405 if self.post => of(Code::HttpStatus, format!("{url} does not take a POST"))
                 .with_hint("a redirect or proxy on the way may have turned the POST into a GET"),
+            410 => of(Code::HttpStatus, format!("{url} answered with status 410"))
+                .with_hint("the repository was removed for good, or has moved"),
             407 => of(
                 Code::ProxyAuth,
                 format!("a proxy in front of {url} asks for a login; the Git server was not reached"),
             )
-            .with_hint("log in to the proxy, or go around it"),
-            413 => of(Code::TooLarge, format!("{url} refused the request as too large")),
+            .with_hint("log in to the proxy, or have requests to this host go around it"),
+            413 => of(Code::TooLarge, format!("{url} refused the request as too large")).with_hint(
+                "the server, or a proxy in front of it, limits the size of requests; the limit must be raised there",
+            ),
             415 => of(Code::HttpStatus, format!("{url} refused the request's content type"))
                 .with_hint("a proxy on the way may have removed or changed the Content-Type header"),
             417 => of(
@@ -85,8 +89,8 @@ impl Place<'_> {
 
     fn forbidden_hint(&self) -> String {
         let mut hint = if self.authorized {
-            "the login is known but may not do this: check its permissions, the token's scope, single sign-on and IP \
-             allow lists"
+            "the login is known but may not do this: the account may lack the permission to read, or a token its \
+             scope; single sign-on and IP allow lists refuse like this too"
                 .to_owned()
         } else if self.service == Service::ReceivePack {
             "pushing is not open to everybody: supply credentials".to_owned()
@@ -123,8 +127,8 @@ impl Place<'_> {
             ),
         );
         error.with_hint(match self.url.with_git_suffix() {
-            Some(url) => format!("use the repository's exact URL, often {url}"),
-            None => "use the repository's exact URL, or that of the primary server".to_owned(),
+            Some(url) if !self.post => format!("use the repository's exact URL, often {url}"),
+            _ => "use the repository's exact URL, or that of the primary server".to_owned(),
         })
     }
 
@@ -187,7 +191,9 @@ impl Place<'_> {
             format!("{} answered with a web page, not with Git's protocol", self.url),
         );
         let hint = match said {
-            Said::Page { sign_in: true, .. } => "it asks for a login: supply credentials (often an access token)",
+            Said::Page { sign_in, .. } if *sign_in || status == 203 => {
+                "it asks for a login: supply credentials (often an access token)"
+            }
             _ if self.post => "something on the way (a firewall, a captive portal) answers in place of the server",
             _ => "is this the URL of a Git repository?",
         };
@@ -249,6 +255,8 @@ impl Place<'_> {
                 .with("headers", headers)
                 .retryable();
         }
+        let causes = self.causes(origin, whom, preflight);
+        let told: Vec<&str> = causes.iter().map(|(_, text)| text.as_str()).collect();
         let proxy = if self.proxied {
             ""
         } else {
@@ -257,18 +265,50 @@ impl Place<'_> {
         self.error(
             Code::NetworkOpaque,
             format!(
-                "{refused}, and browsers hide why; likely causes, in this order: {whom} does not allow requests from {origin} \
-                 (CORS); the host cannot be reached (name, port, certificate); it redirects to a place that does not allow \
-                 them; this page's content security policy or an extension blocks it"
+                "{refused}, and browsers hide why; likely causes, in this order: {}",
+                told.join("; ")
             ),
         )
         .with_hint(format!("{allow}{proxy}"))
         .with(
             "causes",
-            Datum::List(["cors", "unreachable", "redirect", "blocked"].map(str::to_owned).to_vec()),
+            Datum::List(causes.iter().map(|(name, _)| (*name).to_owned()).collect()),
         )
         .with("headers", headers)
         .retryable()
+    }
+
+    /// What may have stopped this very request, the likeliest first: a name for programs, and words.
+    fn causes(&self, origin: &str, whom: &str, preflight: bool) -> Vec<(&'static str, String)> {
+        let mut causes = Vec::new();
+        if preflight {
+            let what = match self.special_headers {
+                [] => "the POST method".to_owned(),
+                headers => format!("the headers {}", headers.join(", ")),
+            };
+            causes.push(("preflight", format!("{whom} does not allow {what} (CORS preflight)")));
+        }
+        causes.push(("cors", format!("{whom} does not allow requests from {origin} (CORS)")));
+        if origin.starts_with("https://") && !self.proxied && !self.url.is_secure() {
+            causes.push((
+                "mixed-content",
+                "this page is https, and some browsers let it contact nothing by http, not even this computer"
+                    .to_owned(),
+            ));
+        }
+        causes.push((
+            "unreachable",
+            "the host cannot be reached (name, port, certificate)".to_owned(),
+        ));
+        causes.push((
+            "redirect",
+            "it redirects to a place that does not allow them".to_owned(),
+        ));
+        causes.push((
+            "blocked",
+            "this page's content security policy or an extension blocks it".to_owned(),
+        ));
+        causes
     }
 }
 

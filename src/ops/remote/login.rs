@@ -294,6 +294,10 @@ impl Wanted<'_> {
         let error = GitError::new(code, self.stage, message)
             .with_url(self.url.to_string())
             .with_status(self.status);
+        let error = match self.offers.iter().find_map(|offer| offer.realm.clone()) {
+            Some(realm) => error.with("realm", Datum::Text(realm)),
+            None => error,
+        };
         let error = match self.schemes() {
             schemes if schemes.is_empty() => error,
             schemes => error.with("schemes", Datum::List(schemes)),

@@ -58,7 +58,7 @@ impl Remote {
             let url = connection.url().to_string();
             let fault = |error| {
                 let at = |code, message: String| connection.error(code, Stage::Discover, message);
-                Failure::from(connection.redacted(wire_fault::discovery(&error, &url, &at)))
+                Failure::from(connection.redacted(wire_fault::discovery(&error, service, &url, &at)))
             };
             match feed(&mut answer, |bytes| reader.feed(bytes)).await {
                 Ok(Ok(())) => {

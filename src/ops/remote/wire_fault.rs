@@ -6,14 +6,15 @@ use crate::protocol::fetch_state::FetchStateError;
 use crate::protocol::ls_refs::LsRefsError;
 use crate::protocol::pkt_line::PktLineError;
 use crate::protocol::sideband::SidebandError;
-use crate::protocol::smart_http::DiscoveryError;
+use crate::protocol::smart_http::{DiscoveryError, Service};
 use crate::protocol::text::Foreign;
 
 /// Makes an error at the place in question.
 pub(super) type At<'a> = &'a dyn Fn(Code, String) -> GitError;
 
 /// An answer to discovery that is none. `url` is without userinfo.
-pub(super) fn discovery(error: &DiscoveryError, url: &str, at: At<'_>) -> GitError {
+pub(super) fn discovery(error: &DiscoveryError, service: Service, url: &str, at: At<'_>) -> GitError {
+    let wanted = format!("application/x-{}-advertisement", service.name());
     match error {
         DiscoveryError::NotGit {
             looks_like: Foreign::DumbRefs,
@@ -23,7 +24,7 @@ pub(super) fn discovery(error: &DiscoveryError, url: &str, at: At<'_>) -> GitErr
             let seen = content_type.as_deref().unwrap_or("none");
             at(
                 Code::DumbServer,
-                format!("{url} only serves files (content type '{seen}'); smart HTTP is needed"),
+                format!("{url} only serves files (content type '{seen}', not '{wanted}'); smart HTTP is needed"),
             )
             .with_hint("the server must run git http-backend, or another smart HTTP service")
         }
@@ -47,7 +48,7 @@ pub(super) fn discovery(error: &DiscoveryError, url: &str, at: At<'_>) -> GitErr
             ..
         } => at(
             Code::ContentType,
-            format!("{url} answered with the content type '{seen}', which is not Git's: '{excerpt}'"),
+            format!("{url} answered with the content type '{seen}', not '{wanted}': '{excerpt}'"),
         )
         .with_hint(
             "is this the URL of a Git repository? A proxy on the way may also have changed the Content-Type header",
@@ -138,10 +139,12 @@ pub(super) fn fetch(error: &FetchStateError, url: &str, at: At<'_>) -> GitError 
             .retryable();
     }
     match error {
-        FetchError::Empty => empty(url, at).with_hint(
-            "the server gave up without a word; if very much was fetched before, its GIT_HTTP_MAX_REQUEST_BUFFER may be \
-             too small for the request",
-        ),
+        FetchError::Empty => empty(url, at)
+            .with_hint(
+                "0 bytes received: the server died without a word, or the request was larger than its \
+                 GIT_HTTP_MAX_REQUEST_BUFFER (10 MiB unless it says otherwise)",
+            )
+            .with("bytes", Datum::Number(0)),
         FetchError::NotGit { looks_like, excerpt } => not_git(url, looks_like, excerpt, at),
         FetchError::Truncated { at: bytes, .. } => truncated(url, *bytes, at),
         FetchError::Remote(text) | FetchError::Sideband(SidebandError::Remote(text)) => remote(url, text, at),

@@ -9,4 +9,5 @@ mod diagnosis;
 mod fetching;
 mod leaks;
 mod mock;
+mod secrets;
 mod waiting;
