@@ -194,7 +194,8 @@ class WasmEngine {
       case 'blob':
       case 'usage':
       case 'fetch':
-      case 'pull': {
+      case 'pull':
+      case 'gc': {
         const [reference, ...rest] = args;
         await this.#revive(operation, reference);
         // @ts-ignore: as above

@@ -394,6 +394,15 @@ export class Repository implements AsyncDisposable {
    * loses nothing (`git pull --ff-only`). A branch that is not here is made.
    */
   pull(branch: string, options?: FetchOptions): Promise<PullResult>;
+  /**
+   * Packs the repository anew (git-gc(1)): what refs and reflogs reach into one pack, what came from a
+   * promisor into another, and what nothing reaches into a third, until its grace period is over.
+   * Readers go on all the while, in other tabs too; packs that are being given out by `packs` are
+   * gone afterwards (`Busy`). Nothing changes if it fails or is aborted. Rejects with `Corrupt` or
+   * `MissingObject` if something stored is damaged or missing, with `Quota` if there is no room for the
+   * new pack beside the old ones, and with `Busy` as `fetch` does.
+   */
+  gc(options?: GcOptions): Promise<GcResult>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;
@@ -425,6 +434,28 @@ export interface StoredPack {
   name: string;
   pack: ReadableStream<Uint8Array>;
   index: ReadableStream<Uint8Array>;
+}
+
+export interface GcOptions extends Abortable {
+  /**
+   * For how many seconds objects that nothing reaches are kept, from when that was first noticed. 0 drops
+   * them at once, `Infinity` never. Default: `gc.pruneExpire`, which is two weeks if it is not set.
+   */
+  grace?: number;
+  /** Phases `counting` and `writing`. */
+  onProgress?: (progress: Progress) => void;
+  /** The configuration says something that is not understood. */
+  onWarning?: (text: string) => void;
+}
+
+export interface GcResult {
+  /** Objects stored now. */
+  objects: number;
+  /** Bytes of packs now. */
+  bytes: number;
+  packs: number;
+  /** Objects that were dropped. */
+  dropped: number;
 }
 
 export interface RepositoryUsage {

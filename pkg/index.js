@@ -2,7 +2,7 @@
 
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
-import { cloneOptions, date, fetchOptions, flag, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
 
 export { GitError };
 
@@ -173,6 +173,12 @@ export class Repository {
   async pull(branch, options = {}) {
     const { plain, callbacks, signal } = this.#remote(options, fetchOptions);
     return this.#connection.call('pull', [this.#open(), text('branch', branch), plain], { signal, callbacks });
+  }
+
+  /** @type {import('./index.d.ts').Repository['gc']} */
+  async gc(options = {}) {
+    const { plain, callbacks, signal } = gcOptions(options);
+    return this.#connection.call('gc', [this.#open(), plain], { signal, callbacks });
   }
 
   /** @type {import('./index.d.ts').Repository['usage']} */

@@ -236,6 +236,23 @@ export function fetchOptions(options) {
   return { ...remote, plain };
 }
 
+/** @param {import('./index.d.ts').GcOptions} options */
+export function gcOptions(options) {
+  const onProgress = listener(options, 'onProgress');
+  const onWarning = listener(options, 'onWarning');
+  const forever = options.grace === Infinity;
+  /** @type {import('./rpc.js').Callbacks} */
+  const callbacks = {
+    events: {
+      progress: onProgress && ((phase, loaded, total, bytes) => onProgress(progress(phase, loaded, total, bytes))),
+      warning: onWarning && ((text) => onWarning(text)),
+    },
+    asks: {},
+  };
+  const plain = { forever, grace: forever ? undefined : whole(options, 'grace', 0) };
+  return { plain, callbacks, signal: signalOf(options) };
+}
+
 /**
  * @param {RemoteOptions['corsProxy']} proxy
  * @returns {{ plain: { url?: string, credentials: boolean }, rewrite?: (url: URL) => unknown } | undefined}

@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod engine;
 mod error;
 mod fetch;
+mod gc;
 pub mod operation;
 mod options;
 mod platform;

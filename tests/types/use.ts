@@ -136,6 +136,11 @@ export async function reading(signal: AbortSignal): Promise<void> {
   for await (const pack of repo.packs()) same<typeof pack, StoredPack>(true);
   const shallow: Oid[] = await repo.shallow();
   const { bytes, objects, packs, persisted } = await repo.usage();
+  const report = await repo.gc({ grace: 0, signal, onProgress: progress, onWarning: (text) => void text.length });
+  same<typeof report, { objects: number; bytes: number; packs: number; dropped: number }>(true);
+  await repo.gc();
+  // @ts-expect-error seconds
+  await repo.gc({ grace: '2.weeks' });
   void [tag, commit, shallow, bytes, objects, packs, persisted];
   await repo.close();
   await repo[Symbol.asyncDispose]();
