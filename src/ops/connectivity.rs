@@ -49,7 +49,7 @@ impl Promised {
             [false, false, false, false] => Promised::Nothing,
             [false, false, true, false] => Promised::Blobs,
             [false, true, true, false] => Promised::BlobsAndTrees,
-            omitted => match omitted.iter().zip(kinds).filter(|(omitted, _)| !**omitted).last() {
+            omitted => match omitted.iter().zip(kinds).rfind(|(omitted, _)| !**omitted) {
                 Some((_, kind)) => Promised::AllBut(kind),
                 None => Promised::Anything,
             },
