@@ -248,6 +248,11 @@ impl Config {
     }
 }
 
+/// Whether a text is a key that a configuration can hold.
+pub fn check_key(key: &[u8]) -> Result<(), ConfigError> {
+    Key::parse(key).ok_or(ConfigError::BadKey)?.header().map(drop)
+}
+
 /// A key taken apart.
 struct Key {
     section: Vec<u8>,

@@ -31,8 +31,8 @@ pub enum TagMode {
 pub struct RemoteConfig {
     /// Its name, or the URL that was given in place of one.
     pub name: Vec<u8>,
-    /// Where to fetch from, rewritten by `url.<base>.insteadOf`. The first one counts; there is
-    /// always one.
+    /// Where to fetch from, rewritten by `url.<base>.insteadOf`. The first one counts; only
+    /// [`listed`] may find none.
     pub urls: Vec<String>,
     /// Where to push to, all of them: `pushurl`, else the URLs that `url.<base>.pushInsteadOf`
     /// rewrites, else `urls`.
@@ -146,18 +146,29 @@ pub fn is_valid_name(name: &[u8]) -> bool {
 /// Git takes every name that it does not know for a path. Paths lead nowhere here, so what has no
 /// colon even after rewriting is [`RemoteError::NotFound`]; names of remotes never have one.
 pub fn remote(config: &Config, name: &[u8]) -> Result<RemoteConfig, RemoteError> {
-    let of = Section { config, name };
-    let rewrites = Rewrites::read(config, b".insteadof")?;
-    let push_rewrites = Rewrites::read(config, b".pushinsteadof")?;
-    let mut given = of.texts("url")?;
-    let configured = !given.is_empty();
-    if !configured {
+    let mut given = Section { config, name }.texts("url")?;
+    if given.is_empty() {
         let name = String::from_utf8(name.to_vec()).map_err(|_| RemoteError::NotFound)?;
-        if !rewrites.apply(&name).contains(':') {
+        if !Rewrites::read(config, b".insteadof")?.apply(&name).contains(':') {
             return Err(RemoteError::NotFound);
         }
         given.push(name);
     }
+    let mut remote = read(config, name, &given)?;
+    remote.warnings = credentials(config, &remote.urls)?;
+    Ok(remote)
+}
+
+/// Reads a remote to show it: it may have no URL, and what `transfer.credentialsInUrl` has against
+/// its URLs does not matter.
+pub fn listed(config: &Config, name: &[u8]) -> Result<RemoteConfig, RemoteError> {
+    read(config, name, &Section { config, name }.texts("url")?)
+}
+
+fn read(config: &Config, name: &[u8], given: &[String]) -> Result<RemoteConfig, RemoteError> {
+    let of = Section { config, name };
+    let rewrites = Rewrites::read(config, b".insteadof")?;
+    let push_rewrites = Rewrites::read(config, b".pushinsteadof")?;
     let urls: Vec<String> = given.iter().map(|url| rewrites.apply(url)).collect();
     // `pushInsteadOf` counts only where no push URL is given, and the push then goes to the URLs it
     // rewrites alone (`alias_all_urls`).
@@ -171,7 +182,6 @@ pub fn remote(config: &Config, name: &[u8]) -> Result<RemoteConfig, RemoteError>
     let filter = of.text("partialclonefilter")?;
     let extension = config.get(b"extensions.partialclone") == Some(name);
     Ok(RemoteConfig {
-        warnings: credentials(config, &urls)?,
         urls,
         push_urls,
         fetch: of.refspecs("fetch", Direction::Fetch)?,
@@ -187,7 +197,8 @@ pub fn remote(config: &Config, name: &[u8]) -> Result<RemoteConfig, RemoteError>
         promisor: of.flag("promisor")?.unwrap_or(false) || filter.is_some() || extension,
         filter,
         server_options: of.texts("serveroption")?,
-        configured,
+        configured: is_configured(config, name),
+        warnings: Vec::new(),
         name: name.to_vec(),
     })
 }

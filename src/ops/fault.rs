@@ -418,6 +418,14 @@ pub(crate) fn remote(name: &[u8], error: &RemoteError) -> GitError {
     }
 }
 
+/// A key or a value that no configuration can hold.
+pub(crate) fn config_change(key: &[u8], error: &ConfigError) -> GitError {
+    let message = format!("{} cannot be set or asked for: {error}", quoted(key));
+    GitError::new(Code::Unsupported, Stage::Request, message)
+        .with("key", Datum::Text(String::from_utf8_lossy(key).into_owned()))
+        .with_hint("keys are section.name or section.subsection.name")
+}
+
 /// The stored configuration cannot be read: it was written by hand.
 pub(crate) fn stored_config(error: &ConfigError) -> GitError {
     GitError::new(

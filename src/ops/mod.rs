@@ -2,6 +2,7 @@
 
 pub mod cat;
 pub mod clone;
+pub mod config;
 pub mod connectivity;
 pub mod export;
 pub(crate) mod fault;
@@ -9,6 +10,7 @@ pub mod fetch;
 pub mod for_each_ref;
 pub mod gc;
 pub(crate) mod history;
+pub mod init;
 pub mod log;
 pub mod ls_remote;
 pub mod ls_tree;

@@ -5,14 +5,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use crate::error::{Outcome, Stage};
+use crate::error::{Failure, Outcome, Stage};
 use crate::format::config::Config;
 use crate::host::{Backend, Host, Wait};
 use crate::ops::fault::{self, At};
 use crate::ops::promisor::Promisor;
 use crate::ops::remote;
 use crate::store::StoreError;
-use crate::store::catalog::{self, Catalog};
+use crate::store::catalog::{self, Catalog, Reservation};
 use crate::store::meta::{Meta, Stats};
 use crate::store::odb::Odb;
 use crate::store::publish::Writer;
@@ -120,12 +120,38 @@ impl Repository {
     }
 }
 
+/// Makes a repository: takes the name, fails with `AlreadyExists` before anything else is done if
+/// it is taken, has `fill` publish it, and leaves nothing behind if that fails. Answers what `fill`
+/// did, too.
+pub(super) async fn create<T>(
+    host: &Host,
+    task: &Task,
+    name: &str,
+    fill: impl AsyncFnOnce(&Reservation) -> Outcome<T>,
+) -> Outcome<(Repository, T)> {
+    let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Request)?;
+    let reservation = catalog.reserve(name).await.at(Stage::Request)?;
+    let filled = task.race(fill(&reservation)).await;
+    match filled.map_err(Failure::from).and_then(|result| result) {
+        Ok(answer) => {
+            let entry = catalog.confirm(reservation).await.at(Stage::Update)?;
+            Ok((Repository::from_catalog(host, entry).await?, answer))
+        }
+        Err(failure) => {
+            // What cannot be removed now is removed by the next sweep; the caller wants to know
+            // why it failed, not that.
+            let _swept_later = catalog.discard(reservation).await;
+            Err(failure)
+        }
+    }
+}
+
 /// What [`list`] tells of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Its name.
     pub name: String,
-    /// Where it was cloned from, without a login.
+    /// Where it was cloned from, or else the URL of its default remote, without a login.
     pub url: Option<String>,
     /// Counts and bytes.
     pub stats: Stats,

@@ -5,7 +5,7 @@
 //! table meta   key           kind   body
 //!              state         S      schema u32
 //!              generation    G      generation u64
-//!              url           U      the URL the repository was cloned from, without userinfo
+//!              url           U      the URL the repository comes from, without userinfo
 //!              stats         T      objects u64, bytes u64, packs u64, last fetch i64 (seconds)
 //!              shallow       H      object ids, ascending
 //!              config        C      the text of git-config(1)
@@ -89,7 +89,7 @@ impl Meta {
         Ok((generation, Some(row)))
     }
 
-    /// Where the repository was cloned from.
+    /// Where the repository comes from: what it was cloned from, or its default remote.
     pub async fn url(&self) -> Result<Option<String>, StoreError> {
         let Some(row) = self.row(URL).await? else {
             return Ok(None);
@@ -157,7 +157,11 @@ pub(crate) fn put_state() -> Change {
     put(b'S', STATE, &SCHEMA.to_be_bytes())
 }
 
+/// An empty URL removes the row.
 pub(crate) fn put_url(url: &str) -> Change {
+    if url.is_empty() {
+        return Change::Delete(Table::Meta, URL.to_vec());
+    }
     put(b'U', URL, url.as_bytes())
 }
 

@@ -265,7 +265,7 @@ impl<'w> Publication<'w> {
         self
     }
 
-    /// Where the repository comes from, without userinfo.
+    /// Where the repository comes from, without userinfo; empty: from nowhere.
     pub fn url(&mut self, url: String) -> &mut Self {
         self.change(meta::put_url(&url))
     }

@@ -13,3 +13,5 @@ mod support;
 
 #[path = "setup_reflog.rs"]
 mod reflog;
+#[path = "setup_remotes.rs"]
+mod remotes;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use self::plan::{Head, Plan, PlannedRef, plan};
-use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
+use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::config::{Config, ConfigError};
 use crate::format::filter::Filter;
 use crate::format::object::Kind;
@@ -25,11 +25,11 @@ use crate::ops::promisor;
 use crate::ops::receive::{Intake, Received, receive};
 use crate::ops::reflog::{self, Who};
 use crate::ops::remote::{self, Deepen, FetchRequest, Known, Remote, Service};
-use crate::ops::repository::Repository;
+use crate::ops::repository::{Repository, create};
 use crate::protocol::fetch::Offer;
 use crate::protocol::smart_http::Discovery;
 use crate::protocol::url::RemoteUrl;
-use crate::store::catalog::{Catalog, Reservation};
+use crate::store::catalog::Reservation;
 use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate};
 use crate::store::refs::Target;
@@ -143,26 +143,15 @@ fn valid_ref(name: &[u8]) -> bool {
 pub async fn clone(host: &Host, task: &Task, url: &str, name: &str, options: &Options) -> Outcome<Repository> {
     options.check()?;
     let url = RemoteUrl::parse(url).map_err(|error| remote::url_error(&error))?;
-    let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Request)?;
-    let reservation = catalog.reserve(name).await.at(Stage::Request)?;
-    let filled = task.race(fill(host, task, &url, &reservation, options)).await;
-    match filled.map_err(Failure::from).and_then(|result| result) {
-        Ok(known) => {
-            let entry = catalog.confirm(reservation).await.at(Stage::Update)?;
-            let repository = Repository::from_catalog(host, entry).await?;
-            match known {
-                Some(known) => repository.promisor.know(known),
-                None => return Ok(repository),
-            }
-            Ok(repository.with_remote(options.remote.clone()))
-        }
-        Err(failure) => {
-            // What cannot be removed now is removed by the next sweep; the caller wants to know
-            // why the clone failed, not that.
-            let _swept_later = catalog.discard(reservation).await;
-            Err(failure)
-        }
+    let filled = create(host, task, name, async |reservation| {
+        fill(host, task, &url, reservation, options).await
+    });
+    let (repository, known) = filled.await?;
+    match known {
+        Some(known) => repository.promisor.know(known),
+        None => return Ok(repository),
     }
+    Ok(repository.with_remote(options.remote.clone()))
 }
 
 /// Everything between taking a name and having a repository. If a ref moved on the server after
