@@ -148,6 +148,11 @@ class WasmEngine {
         await this.#ending.get(`${storage} ${name}`);
         return this.#keep(key, await engine.clone(operation, storage, url, name, options));
       }
+      case 'init': {
+        const [key, storage, name, branch] = args;
+        await this.#ending.get(`${storage} ${name}`);
+        return this.#keep(key, await engine.init(operation, storage, name, branch));
+      }
       case 'open': {
         const [key, storage, name] = args;
         await this.#ending.get(`${storage} ${name}`);
@@ -179,7 +184,8 @@ class WasmEngine {
       case 'packs':
       case 'packBytes':
       case 'indexBytes':
-      case 'blobBytes': {
+      case 'blobBytes':
+      case 'reflog': {
         const [key, count, reference, ...rest] = args;
         await this.#revive(operation, reference);
         // @ts-ignore: each takes what its caller in index.js passes
@@ -195,7 +201,14 @@ class WasmEngine {
       case 'usage':
       case 'fetch':
       case 'pull':
-      case 'gc': {
+      case 'gc':
+      case 'configGet':
+      case 'configAll':
+      case 'configSet':
+      case 'listRemotes':
+      case 'addRemote':
+      case 'setRemote':
+      case 'removeRemote': {
         const [reference, ...rest] = args;
         await this.#revive(operation, reference);
         // @ts-ignore: as above
@@ -263,13 +276,14 @@ class WasmEngine {
   }
 
   /**
-   * The caller of a cancelled clone goes on before the clone has cleaned up; the name is free for
+   * The caller of a cancelled clone or init goes on before it has cleaned up; the name is free for
    * the next call only then.
    * @param {string} method @param {any[]} args @param {Promise<unknown>} outcome
    */
   #noteEnding(method, args, outcome) {
-    if (method !== 'clone') return;
-    const [, storage, , name] = args;
+    if (method !== 'clone' && method !== 'init') return;
+    const [, storage] = args;
+    const name = method === 'clone' ? args[3] : args[2];
     const place = `${storage} ${name}`;
     const ended = outcome.then(() => {
       if (this.#ending.get(place) === ended) this.#ending.delete(place);

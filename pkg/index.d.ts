@@ -52,6 +52,14 @@ export function clone(url: string | URL, name: string, options?: CloneOptions): 
 /** Opens a stored repository. Rejects with `NotFound` if there is none of that name. */
 export function open(name: string, options?: OpenOptions): Promise<Repository>;
 
+/**
+ * Makes an empty repository, as `git init` (git-init(1)): HEAD is on a branch without a commit. With
+ * `repo.remotes.add` and a fetch it becomes a clone.
+ *
+ * @param name as for `clone`; rejects with `AlreadyExists` if it is taken.
+ */
+export function init(name: string, options?: InitOptions): Promise<Repository>;
+
 /** The stored repositories, ordered by name. */
 export function list(options?: StoreOptions): AsyncIterable<RepositoryInfo>;
 
@@ -69,7 +77,7 @@ export function persist(): Promise<boolean>;
 
 export interface RepositoryInfo {
   name: string;
-  /** Where it was cloned from, without a login. */
+  /** Where it was cloned from, or the URL of its default remote; without a login. */
   url?: string;
   /** Bytes of packs and objects. */
   bytes: number;
@@ -187,6 +195,11 @@ export interface CloneOptions extends StoreOptions, RemoteOptions {
  * before these. `onProgress` and `signal` are not remembered.
  */
 export interface OpenOptions extends StoreOptions, RemoteOptions {}
+
+export interface InitOptions extends StoreOptions, RemoteOptions {
+  /** The branch that HEAD is on. Default: `'main'`. Rejects with `InvalidRef` if no branch can have that name. */
+  defaultBranch?: string;
+}
 
 export interface LsRemoteOptions extends RemoteOptions, Omit<StoreOptions, 'storage'> {
   /** Only refs whose name starts with one of these; servers may send more, which is left out. */
@@ -352,16 +365,26 @@ export interface BlobHandle {
   stream(options?: Abortable): ReadableStream<Uint8Array>;
 }
 
-/** An open repository. Made by `clone` and `open`. */
+/** An open repository. Made by `clone`, `init` and `open`. */
 export class Repository implements AsyncDisposable {
   private constructor();
   readonly name: string;
+  /** The repository's own settings. */
+  readonly config: Config;
+  /** Where it fetches from and pushes to. */
+  readonly remotes: Remotes;
 
   /**
    * The refs whose full name starts with `prefix`, ordered bytewise, HEAD first. A symbolic ref that
    * leads nowhere (an unborn branch) is left out.
    */
   refs(options?: Abortable & { prefix?: string }): AsyncIterable<Ref>;
+  /**
+   * What a ref was before, newest first, as `git reflog show` (git-reflog(1)). `ref` is a full name
+   * or a part of one; default: `'HEAD'`. Branches, remote-tracking branches, notes and HEAD have a
+   * log (`core.logAllRefUpdates`); a ref without one has no entries. Rejects with `RefNotFound`.
+   */
+  reflog(ref?: string, options?: Abortable & { limit?: number }): AsyncIterable<ReflogEntry>;
   /** Rejects with `RefNotFound`, `Ambiguous`, `InvalidRef`, `NotFound` (a path) or `MissingObject`. */
   resolve(rev: Rev, options?: Abortable): Promise<Oid>;
   /** The commits reachable from `rev`, as `git log` (git-log(1)). Ends at shallow boundaries. */
@@ -407,6 +430,74 @@ export class Repository implements AsyncDisposable {
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * The settings of one repository, as `git config --local` (git-config(1)). Keys are `section.name` or
+ * `section.subsection.name`; section and name in any case, the subsection exactly. A wrong key rejects
+ * with `Unsupported`. Values are not interpreted: a login in a URL that is set here is kept and shown.
+ */
+export interface Config {
+  /** The value that counts, which is the last one; `''` for a name without a value. */
+  get(key: string, options?: Abortable): Promise<string | undefined>;
+  /** Every value of the key, in order. */
+  getAll(key: string, options?: Abortable): Promise<string[]>;
+  /** Gives the key this one value, in place of all it had (`--replace-all`); `null` takes them away. */
+  set(key: string, value: string | null, options?: Abortable): Promise<void>;
+  /** Every key with its values, in order of first appearance; sections and names in lower case. */
+  all(options?: Abortable): Promise<Map<string, string[]>>;
+}
+
+/** The remotes of one repository, as `git remote` (git-remote(1)). No URL is shown with a login. */
+export interface Remotes {
+  /** In order of appearance. URLs are rewritten by `url.<base>.insteadOf`, as they will be used. */
+  list(options?: Abortable): Promise<RemoteInfo[]>;
+  /**
+   * `git remote add`. A login in an http(s) URL is not stored. Rejects with `AlreadyExists` if the name
+   * is taken or lies within another's (`a` and `a/b`), `InvalidRef` and `InvalidUrl`.
+   */
+  add(name: string, url: string | URL, options?: Abortable & AddRemoteOptions): Promise<void>;
+  /** `git remote set-url`, with `push` the URL for pushes. It replaces all there were. Rejects with `NotFound`. */
+  set(name: string, url: string | URL, options?: Abortable & { push?: boolean }): Promise<void>;
+  /**
+   * `git remote remove`: the settings, what branches say of it, and the refs it was fetched into under
+   * `refs/remotes/`. Rejects with `NotFound`.
+   */
+  remove(name: string, options?: Abortable): Promise<void>;
+}
+
+export interface RemoteInfo {
+  name: string;
+  /** The first is fetched from. Empty if none is set. */
+  urls: string[];
+  pushUrls: string[];
+  /** Refspecs of a fetch (gitglossary(7), "refspec"). */
+  fetch: string[];
+}
+
+export interface AddRemoteOptions {
+  /** Every ref is fetched under its own name (`--mirror=fetch`). */
+  mirror?: boolean;
+  /** `'follow'` (default), `'all'` (`--tags`) or `'none'` (`--no-tags`). */
+  tags?: 'follow' | 'all' | 'none';
+  /** Only these branches (`--track`). Default: all. */
+  track?: string[];
+}
+
+/** One change of a ref. Who changed it is taken from `user.name` and `user.email`, and may be empty. */
+export interface ReflogEntry {
+  /** `null`: the ref did not exist. */
+  old: Oid | null;
+  /** `null`: the ref was deleted. */
+  new: Oid | null;
+  name: string;
+  email: string;
+  /** Seconds since 1970. */
+  timestamp: number;
+  /** E.g. "+0000". */
+  tz: string;
+  /** One line: "clone: from https://…", "fetch: fast-forward". May be empty. */
+  message: string;
 }
 
 export interface LogOptions {

@@ -3,6 +3,7 @@
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
 import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { config, remotes } from './settings.js';
 
 export { GitError };
 
@@ -33,6 +34,17 @@ export async function open(name, options = {}) {
   return repository(connection, { key, storage, name, id }, options);
 }
 
+/** @type {typeof import('./index.d.ts').init} */
+export async function init(name, options = {}) {
+  const { signal } = remoteOptions(options);
+  const connection = connect(options);
+  const storage = storageOf(options);
+  const key = connection.key();
+  const branch = optionalText(options, 'defaultBranch') ?? 'main';
+  const { id } = await connection.call('init', [key, storage, repositoryName(name), branch], { signal });
+  return repository(connection, { key, storage, name, id }, options);
+}
+
 /** @type {typeof import('./index.d.ts').list} */
 export function list(options = {}) {
   const storage = storageOf(options);
@@ -58,7 +70,7 @@ export async function persist() {
   return (await globalThis.navigator?.storage?.persist?.()) ?? false;
 }
 
-/** Repositories are made by `clone` and `open` alone. */
+/** Repositories are made by `clone`, `init` and `open` alone. */
 const DOOR = Symbol('gitside');
 
 /** @param {Connection} connection @param {Reference} reference @param {RemoteOptions} options */
@@ -78,10 +90,14 @@ export class Repository {
 
   /** @param {symbol} door @param {Connection} connection @param {Reference} reference @param {RemoteOptions} remembered */
   constructor(door, connection, reference, remembered) {
-    if (door !== DOOR) throw new TypeError('a Repository comes from clone or open');
+    if (door !== DOOR) throw new TypeError('a Repository comes from clone, init or open');
     this.#connection = connection;
     this.#reference = reference;
     this.#remembered = remembered;
+    /** @type {import('./settings.js').Call} */
+    const call = async (method, args, options) => this.#call(method, args, options);
+    this.config = config(call);
+    this.remotes = remotes(call);
   }
 
   get name() {
@@ -91,6 +107,11 @@ export class Repository {
   /** @type {import('./index.d.ts').Repository['refs']} */
   refs(options = {}) {
     return this.#iterate('refs', [optionalText(options, 'prefix') ?? ''], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['reflog']} */
+  reflog(ref = 'HEAD', options = {}) {
+    return this.#iterate('reflog', [text('ref', ref), whole(options, 'limit', 0)], options);
   }
 
   /** @type {import('./index.d.ts').Repository['resolve']} */

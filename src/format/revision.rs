@@ -6,8 +6,8 @@
 //! base steps    path
 //! ```
 //!
-//! There is no index and there are no reflogs to look into, and messages are not searched: what
-//! would need them is told apart from what is malformed.
+//! There is no index to look into, messages are not searched, and `@{…}` takes numbers and
+//! `upstream` alone: what would need more is told apart from what is malformed.
 
 use std::fmt;
 
@@ -26,10 +26,24 @@ pub struct Revision<'a> {
     /// A name: an object id, an abbreviated one, a ref or a part of its name. `@` is written out
     /// as `HEAD`.
     pub base: &'a [u8],
+    /// `@{upstream}`: not the branch itself, but what it follows. An empty `base` is the current
+    /// branch.
+    pub upstream: bool,
+    /// `@{n}`: not what the ref is at, but what it was at. An empty `base` is the current branch.
+    pub was: Option<Was>,
     /// What is done to the object, one after the other.
     pub steps: Vec<Step>,
     /// The path behind the colon, looked up in the tree.
     pub path: Option<&'a [u8]>,
+}
+
+/// A place in a reflog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Was {
+    /// So many changes ago.
+    Back(u32),
+    /// At that time, in seconds since 1970.
+    At(i64),
 }
 
 /// A step from one object to another.
@@ -70,7 +84,7 @@ pub enum RevisionError {
     Range,
     /// `:/text` and `^{/text}` search messages.
     Search,
-    /// `@{…}` looks into a reflog or into branch settings.
+    /// `@{…}` with a date in words, with `push`, or with an earlier checkout.
     Reflog,
     /// `:path` looks into the index.
     Index,
@@ -84,7 +98,7 @@ impl fmt::Display for RevisionError {
             RevisionError::BadStep { at } => write!(f, "what stands at byte {at} is not understood"),
             RevisionError::Range => f.write_str("it names a range, where one object is needed"),
             RevisionError::Search => f.write_str("messages are not searched"),
-            RevisionError::Reflog => f.write_str("there are no reflogs and upstreams to look into"),
+            RevisionError::Reflog => f.write_str("of @{…} only numbers and @{upstream} are understood"),
             RevisionError::Index => f.write_str("there is no index to look into"),
         }
     }
@@ -115,7 +129,15 @@ impl<'a> Revision<'a> {
             steps.push(step);
         }
         steps.reverse();
-        if base.is_empty() {
+        let (base, was) = match marked(base) {
+            Some((before, inside)) if !is_upstream(inside) => (before, Some(place(inside)?)),
+            _ => (base, None),
+        };
+        let (base, upstream) = match marked(base) {
+            Some((before, inside)) if is_upstream(inside) => (before, true),
+            _ => (base, false),
+        };
+        if base.is_empty() && !upstream && was.is_none() {
             return Err(RevisionError::Empty);
         }
         let has = |text: &[u8]| base.windows(text.len()).any(|window| window == text);
@@ -126,7 +148,39 @@ impl<'a> Revision<'a> {
             return Err(RevisionError::Range);
         }
         let base = if base == b"@" { b"HEAD" } else { base };
-        Ok(Revision { base, steps, path })
+        Ok(Revision {
+            base,
+            upstream,
+            was,
+            steps,
+            path,
+        })
+    }
+}
+
+/// Splits a last `@{…}` off: what is before it, and what is in it.
+fn marked(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inside = name.strip_suffix(b"}")?;
+    let open = inside.windows(2).rposition(|pair| pair == b"@{")?;
+    Some((inside.get(..open)?, inside.get(open + 2..)?))
+}
+
+fn is_upstream(inside: &[u8]) -> bool {
+    inside.eq_ignore_ascii_case(b"u") || inside.eq_ignore_ascii_case(b"upstream")
+}
+
+/// A number is so many changes ago, a large one a time (`get_oid_basic`).
+fn place(inside: &[u8]) -> Result<Was, RevisionError> {
+    const FIRST_TIME: i64 = 100_000_000;
+    let digits = std::str::from_utf8(inside)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number: i64 = digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(RevisionError::Reflog)?;
+    match u32::try_from(number) {
+        Ok(back) if number < FIRST_TIME => Ok(Was::Back(back)),
+        _ => Ok(Was::At(number)),
     }
 }
 
@@ -202,6 +256,8 @@ mod tests {
     fn check(text: &str, base: &str, steps: &[Step], path: Option<&str>) {
         let expected = Revision {
             base: base.as_bytes(),
+            upstream: false,
+            was: None,
             steps: steps.to_vec(),
             path: path.map(str::as_bytes),
         };
@@ -234,6 +290,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_ref_was_and_what_it_follows_are_parts_of_a_revision() {
+        for (text, base, upstream, was, steps) in [
+            ("@{1}", "", false, Some(Was::Back(1)), vec![]),
+            ("main@{0}^", "main", false, Some(Was::Back(0)), vec![Parent(1)]),
+            ("@@{2}", "HEAD", false, Some(Was::Back(2)), vec![]),
+            ("main@{99999999}", "main", false, Some(Was::Back(99_999_999)), vec![]),
+            ("main@{1700000000}", "main", false, Some(Was::At(1_700_000_000)), vec![]),
+            ("@{u}", "", true, None, vec![]),
+            ("a/b@{UpStream}~2", "a/b", true, None, vec![Ancestor(2)]),
+            ("main@{u}@{3}", "main", true, Some(Was::Back(3)), vec![]),
+        ] {
+            let expected = Revision {
+                base: base.as_bytes(),
+                upstream,
+                was,
+                steps,
+                path: None,
+            };
+            assert_eq!(Revision::parse(text.as_bytes()), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn each_fault_has_its_error() {
         let long = "a".repeat(MAX_LENGTH + 1);
         for (text, error) in [
@@ -245,9 +324,13 @@ mod tests {
             ("main^{/fix: it}", RevisionError::Search),
             (":path", RevisionError::Index),
             (":0:path", RevisionError::Index),
-            ("@{1}", RevisionError::Reflog),
-            ("main@{upstream}", RevisionError::Reflog),
-            ("main@{u}~1", RevisionError::Reflog),
+            ("@{-1}", RevisionError::Reflog),
+            ("main@{yesterday}", RevisionError::Reflog),
+            ("main@{push}", RevisionError::Reflog),
+            ("main@{}", RevisionError::Reflog),
+            ("main@{1}@{u}", RevisionError::Reflog),
+            ("main@{1}x", RevisionError::Reflog),
+            ("main@{99999999999999999999}", RevisionError::Reflog),
             ("a..b", RevisionError::Range),
             ("a...b", RevisionError::Range),
             ("a^{treeish}", RevisionError::BadStep { at: 1 }),

@@ -50,6 +50,17 @@ impl Engine {
         }))
     }
 
+    /// Makes an empty repository.
+    #[wasm_bindgen(unchecked_return_type = "Promise<RepositoryHandle>")]
+    pub fn init(&self, operation: &Operation, storage: &str, name: String, branch: String) -> Result<Promise, JsValue> {
+        let host = platform::host(storage)?;
+        let memory = self.memory.clone();
+        Ok(operation.run(|task| async move {
+            let repository = ops::init::init(&host, &task, &name, &branch).await?;
+            Ok(RepositoryHandle::new(repository, &memory))
+        }))
+    }
+
     /// What a remote has, as `RemoteRefs`.
     #[wasm_bindgen(js_name = lsRemote)]
     pub fn ls_remote(&self, operation: &Operation, url: String, options: JsValue) -> Result<Promise, JsValue> {

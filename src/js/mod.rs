@@ -15,4 +15,5 @@ pub mod operation;
 mod options;
 mod platform;
 pub mod repository;
+pub mod setup;
 mod value;

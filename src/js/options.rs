@@ -13,6 +13,7 @@ use crate::ops::clone::{self, TagMode};
 use crate::ops::remote::{
     self, Challenge, CorsProxy, Credentials, Memory, ProxyAddress, Retry, Secret, TraceEvent, Verdict, Version,
 };
+use crate::ops::remotes::AddOptions;
 use crate::ops::{log, ls_tree};
 
 /// Reads properties; what is absent, or of another type, is `None`.
@@ -74,6 +75,16 @@ pub(super) fn tag_mode(word: &str) -> TagMode {
         "all" => TagMode::All,
         "none" => TagMode::None,
         _ => TagMode::Follow,
+    }
+}
+
+/// Options of `remotes.add`.
+pub(super) fn add_options(options: &JsValue) -> AddOptions {
+    let fields = Fields(options);
+    AddOptions {
+        mirror: fields.flag("mirror").unwrap_or(false),
+        tags: fields.text("tags").map_or(TagMode::Follow, |tags| tag_mode(&tags)),
+        track: fields.texts("track"),
     }
 }
 

@@ -28,5 +28,6 @@ pub mod remotes;
 pub mod repository;
 pub mod rev_parse;
 
+pub use crate::format::remotes::anonymize;
 pub use crate::store::memory::MemoryStorage;
 pub use repository::{Repository, Summary, Usage, list, remove};

@@ -1,6 +1,8 @@
 //! Finds the object that a revision names: git-rev-parse(1), gitrevisions(7); `get_oid_1` and
 //! `get_short_oid` in git's `object-name.c`. The text is taken apart by [`Revision`].
 
+mod marked;
+
 use std::collections::HashSet;
 
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
@@ -81,7 +83,10 @@ async fn walk(task: &Task, repo: &Repository, rev: &[u8], revision: &Revision<'_
         // Git does not let these choose.
         Some(Step::Peel(_)) => Goal::Any,
     };
-    let mut oid = base(task, repo, rev, revision.base, hint).await?;
+    let mut oid = match (revision.upstream, revision.was) {
+        (false, None) => base(task, repo, rev, revision.base, hint).await?,
+        (upstream, was) => marked::resolve(task, repo, rev, revision.base, upstream, was).await?,
+    };
     let mut boundary = None;
     for step in &revision.steps {
         oid = match step {

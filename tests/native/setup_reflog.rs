@@ -9,6 +9,7 @@ use gitside::error::Code;
 use gitside::format::reflog::Who;
 use gitside::ops::clone::{self, Options};
 use gitside::ops::reflog::{Reflog, expired};
+use gitside::ops::rev_parse::resolve;
 use gitside::store::publish::{Publication, RefUpdate};
 use gitside::store::reflog::Reflogs;
 use gitside::store::refs::Target;
@@ -356,5 +357,77 @@ fn entries_expire_when_gits_do() {
         }
         let kept = Reflogs::new(loaded.repo.backend.clone()).oids().await.unwrap();
         assert_eq!(kept.len(), 2, "the stash's");
+    });
+}
+
+#[test]
+fn what_a_ref_was_and_what_a_branch_follows_are_found_where_git_finds_them() {
+    block_on(async {
+        let loaded = load(generate("marks", 11, 200, false)).await;
+        for step in [
+            Config("core.bare", "false"),
+            Config("remote.origin.url", "https://h.example/x"),
+            Config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+            Config("branch.main.remote", "origin"),
+            Config("branch.main.merge", "refs/heads/topic"),
+            Config("branch.light.remote", "."),
+            Config("branch.light.merge", "refs/heads/main"),
+            Config("branch.lost.remote", "origin"),
+            Config("branch.lost.merge", "refs/heads/unknown"),
+            Set("refs/heads/main", "v2~7", "a"),
+            Set("refs/heads/main", "v2~5", "b"),
+            Set("refs/heads/main", "v2~3", "c"),
+            Set("refs/heads/lost", "v2~2", "created"),
+            Set("refs/remotes/origin/topic", "v2~4", "fetch"),
+            Set("refs/remotes/origin/topic", "v2~1", "fetch"),
+            Symbolic("HEAD", "refs/heads/lost", "checkout"),
+            Symbolic("HEAD", "refs/heads/main", "checkout"),
+        ] {
+            take(&loaded, &step).await;
+        }
+        let (mut found, mut refused) = (0, 0);
+        for base in [
+            "",
+            "@",
+            "HEAD",
+            "main",
+            "heads/main",
+            "light",
+            "lost",
+            "v1",
+            "origin/topic",
+            "nothing",
+        ] {
+            for mark in [
+                "@{0}",
+                "@{1}",
+                "@{2}",
+                "@{3}",
+                "@{4}",
+                "@{9}",
+                "@{u}",
+                "@{UPSTREAM}",
+                "@{upstream}~1",
+                "@{u}@{0}",
+                "@{u}@{1}",
+                "@{1}^{tree}",
+                "@{1}:README",
+                "@{1699999999}",
+                "@{1700000000}",
+                "@{1800000000}",
+            ] {
+                let rev = format!("{base}{mark}");
+                let ours = resolve(&loaded.task, &loaded.repo, rev.as_bytes()).await;
+                let gits = loaded.try_git(&["rev-parse", "--verify", "--quiet", &rev]);
+                let ours = ours.ok().map(|oid| oid.to_hex());
+                assert_eq!(ours, gits, "{rev}");
+                *(if ours.is_some() { &mut found } else { &mut refused }) += 1;
+            }
+        }
+        assert!(found > 50 && refused > 20, "{found} found, {refused} refused");
+        for rev in ["@{-1}", "main@{yesterday}", "main@{push}"] {
+            let failure = resolve(&loaded.task, &loaded.repo, rev.as_bytes()).await.unwrap_err();
+            assert_eq!(failure.error().unwrap().code, Code::Unsupported, "{rev}");
+        }
     });
 }

@@ -92,7 +92,7 @@ test('it offers what index.d.ts declares', async () => {
   const page = await browser.page(server.url('/stranger/index.html'));
   const offered = await page.evaluate(async () => Object.keys(await import(/** @type {any} */ ('gitside'))).sort());
   const names = new Set(Array.from(declared, ([, name]) => name));
-  // The class is declared for its type; its instances come from clone and open.
+  // The class is declared for its type; its instances come from clone, init and open.
   assert.deepEqual(offered.filter((name) => name !== 'Repository'), [...names].filter((name) => name !== 'Repository').sort());
   await page.close();
 });

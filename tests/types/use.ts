@@ -1,7 +1,7 @@
 // How the package is used, as TypeScript sees it. Only compiled, never run: a line here that stops
 // compiling, or a "@ts-expect-error" that starts to, is a change of the contract.
 
-import { clone, GitError, list, lsRemote, open, persist, remove } from 'gitside';
+import { clone, GitError, init, list, lsRemote, open, persist, remove } from 'gitside';
 import type {
   BlobHandle,
   CloneOptions,
@@ -11,6 +11,8 @@ import type {
   Oid,
   Progress,
   Ref,
+  ReflogEntry,
+  RemoteInfo,
   RemoteRefs,
   Repository,
   RepositoryInfo,
@@ -109,6 +111,31 @@ export async function managing(): Promise<void> {
   const remote = await lsRemote('https://example.org/a.git', { prefixes: ['refs/heads/'] });
   same<typeof remote, RemoteRefs>(true);
   same<typeof remote.head, { oid?: Oid; symbolic?: string; unborn?: boolean } | undefined>(true);
+}
+
+export async function setting(signal: AbortSignal): Promise<void> {
+  const repo = await init('a', { defaultBranch: 'trunk', storage: 'memory', worker: false, signal });
+  same<typeof repo, Repository>(true);
+  const value = await repo.config.get('user.name', { signal });
+  same<typeof value, string | undefined>(true);
+  const values: string[] = await repo.config.getAll('remote.origin.fetch');
+  await repo.config.set('user.name', 'me');
+  await repo.config.set('user.name', null);
+  const all: Map<string, string[]> = await repo.config.all();
+  await repo.remotes.add('origin', new URL('https://example.org/a.git'), { tags: 'none', track: ['main'], mirror: false, signal });
+  await repo.remotes.set('origin', 'https://example.org/b.git', { push: true });
+  for (const remote of await repo.remotes.list()) same<typeof remote, RemoteInfo>(true);
+  await repo.remotes.remove('origin');
+  for await (const entry of repo.reflog('main', { limit: 3, signal })) {
+    same<typeof entry, ReflogEntry>(true);
+    same<typeof entry.old, Oid | null>(true);
+  }
+  for await (const entry of repo.reflog()) void entry.message;
+  void [values, all];
+  // @ts-expect-error a setting is text or nothing
+  await repo.config.set('user.name', true);
+  // @ts-expect-error the object is the repository's own
+  repo.remotes = repo.remotes;
 }
 
 export async function reading(signal: AbortSignal): Promise<void> {
