@@ -192,6 +192,8 @@ class WasmEngine {
         return this.#first(key, count, operation, await this.#repository(reference)[method](operation, ...rest));
       }
       case 'resolve':
+      case 'mergeBase':
+      case 'aheadBehind':
       case 'readCommit':
       case 'readTag':
       case 'shallow':

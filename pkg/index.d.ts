@@ -389,6 +389,13 @@ export class Repository implements AsyncDisposable {
   resolve(rev: Rev, options?: Abortable): Promise<Oid>;
   /** The commits reachable from `rev`, as `git log` (git-log(1)). Ends at shallow boundaries. */
   log(rev: Rev, options?: Abortable & LogOptions): AsyncIterable<Commit>;
+  /**
+   * The best common ancestors of two commits, newest first, as `git merge-base --all`; none if they
+   * share no history, as far as it is here.
+   */
+  mergeBase(a: Rev, b: Rev, options?: Abortable): Promise<Oid[]>;
+  /** How many commits `a` has that `b` has not, and the other way round. Ends at shallow boundaries. */
+  aheadBehind(a: Rev, b: Rev, options?: Abortable): Promise<{ ahead: number; behind: number }>;
   /** The commit that `rev` leads to. */
   readCommit(rev: Rev, options?: Abortable): Promise<Commit>;
   /** The annotated tag that `rev` names. */

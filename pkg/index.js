@@ -131,6 +131,16 @@ export class Repository {
     return this.#lazyIterate('log', [text('rev', rev), plain], options);
   }
 
+  /** @type {import('./index.d.ts').Repository['mergeBase']} */
+  async mergeBase(a, b, options = {}) {
+    return this.#call('mergeBase', [text('a', a), text('b', b)], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['aheadBehind']} */
+  async aheadBehind(a, b, options = {}) {
+    return this.#call('aheadBehind', [text('a', a), text('b', b)], options);
+  }
+
   /** @type {import('./index.d.ts').Repository['readCommit']} */
   async readCommit(rev, options = {}) {
     return this.#lazyCall('readCommit', [text('rev', rev)], options);

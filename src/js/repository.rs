@@ -18,7 +18,7 @@ use crate::ops::fault;
 use crate::ops::log::Log;
 use crate::ops::ls_tree::LsTree;
 use crate::ops::remote::Memory;
-use crate::ops::{Repository, for_each_ref, rev_parse};
+use crate::ops::{Repository, for_each_ref, merge_base, rev_parse};
 use crate::task::Task;
 
 /// An open repository.
@@ -86,6 +86,28 @@ impl RepositoryHandle {
             Ok(Cursor::new(
                 Log::open(&task, &repository, rev.as_bytes(), &options).await?,
             ))
+        })
+    }
+
+    /// The best common ancestors of two commits, as oids.
+    #[wasm_bindgen(js_name = mergeBase, unchecked_return_type = "Promise<string[]>")]
+    pub fn merge_base(&self, operation: &Operation, a: String, b: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let bases = merge_base::merge_base(&task, &repository, a.as_bytes(), b.as_bytes()).await?;
+            Ok(bases.iter().map(shown).collect::<Array>())
+        })
+    }
+
+    /// How far two histories are apart: `{ ahead, behind }`.
+    #[wasm_bindgen(js_name = aheadBehind)]
+    pub fn ahead_behind(&self, operation: &Operation, a: String, b: String) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move {
+            let counts = merge_base::ahead_behind(&task, &repository, a.as_bytes(), b.as_bytes()).await?;
+            Ok(Record::new()
+                .set("ahead", number(counts.ahead))
+                .set("behind", number(counts.behind)))
         })
     }
 

@@ -156,6 +156,9 @@ export async function reading(signal: AbortSignal): Promise<void> {
   const tag: Tag = await repo.readTag('v1');
   const commit: Commit = await repo.readCommit('HEAD~2');
   const oid: Oid = await repo.resolve('main:src/lib.rs');
+  const bases: Oid[] = await repo.mergeBase('main', 'refs/remotes/origin/main', { signal });
+  const counts = await repo.aheadBehind('main', 'refs/remotes/origin/main', { signal });
+  same<typeof counts, { ahead: number; behind: number }>(true);
   const object = await repo.object(oid);
   same<typeof object.type, 'commit' | 'tree' | 'blob' | 'tag'>(true);
   same<Awaited<ReturnType<typeof object.bytes>>, Uint8Array>(true);
@@ -168,7 +171,7 @@ export async function reading(signal: AbortSignal): Promise<void> {
   await repo.gc();
   // @ts-expect-error seconds
   await repo.gc({ grace: '2.weeks' });
-  void [tag, commit, shallow, bytes, objects, packs, persisted];
+  void [tag, commit, bases, shallow, bytes, objects, packs, persisted];
   await repo.close();
   await repo[Symbol.asyncDispose]();
   // @ts-expect-error the name is the repository's own
