@@ -201,6 +201,7 @@ class WasmEngine {
       case 'read':
       case 'blob':
       case 'usage':
+      case 'prefetch':
       case 'fetch':
       case 'pull':
       case 'gc':

@@ -187,6 +187,13 @@ export interface CloneOptions extends StoreOptions, RemoteOptions {
   remoteName?: string;
   /** Every ref under its own name (`git clone --mirror`). */
   mirror?: boolean;
+  /**
+   * Objects to do without for now, as `git clone --filter` (git-rev-list(1)): `'blob:none'`,
+   * `'blob:limit=1m'`, `'tree:0'`, `'object:type=commit'`, `'combine:…'`. What is left out is fetched
+   * when it is read, with the options of this call; reads made at once share one request. A server
+   * without filters sends everything, and `onWarning` is told.
+   */
+  filter?: string;
 }
 
 /**
@@ -365,7 +372,14 @@ export interface BlobHandle {
   stream(options?: Abortable): ReadableStream<Uint8Array>;
 }
 
-/** An open repository. Made by `clone`, `init` and `open`. */
+/**
+ * An open repository. Made by `clone`, `init` and `open`.
+ *
+ * In a partial clone (`clone` with `filter`) the calls that read objects fetch those that were left
+ * out, all that are missing at the same time in one request, and keep them. That waits while another
+ * call or tab writes to the repository. What cannot be had rejects with `PromisedMissing`: `data.oid`,
+ * `data.remote`, and `data.cause`, the code that says why.
+ */
 export class Repository implements AsyncDisposable {
   private constructor();
   readonly name: string;
@@ -433,6 +447,12 @@ export class Repository implements AsyncDisposable {
    * new pack beside the old ones, and with `Busy` as `fetch` does.
    */
   gc(options?: GcOptions): Promise<GcResult>;
+  /**
+   * In a partial clone: fetches ahead what is missing of the tree that `rev` leads to, or of the file
+   * or directory at `path`, in as few requests as can be; all below it unless `recursive` is false.
+   * Resolves with what came.
+   */
+  prefetch(rev: Rev, options?: PrefetchOptions): Promise<{ objects: number; bytes: number }>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;
@@ -528,8 +548,19 @@ export interface ObjectHandle {
   bytes(): Promise<Uint8Array>;
 }
 
+export interface PrefetchOptions extends RemoteOptions {
+  path?: string;
+  /** Default: true. */
+  recursive?: boolean;
+}
+
 export interface StoredPack {
   name: string;
+  /**
+   * It came from the remote of a partial clone, and what its objects name may be missing: write an
+   * empty file `<name>.promisor` beside it, and git takes it so.
+   */
+  promisor: boolean;
   pack: ReadableStream<Uint8Array>;
   index: ReadableStream<Uint8Array>;
 }

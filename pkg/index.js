@@ -169,8 +169,9 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['packs']} */
   packs(options = {}) {
-    return this.#iterate('packs', [], options, (/** @type {string} */ name) => ({
+    return this.#iterate('packs', [], options, (/** @type {{ name: string, promisor: boolean }} */ { name, promisor }) => ({
       name,
+      promisor,
       pack: this.#stream('packBytes', [name], options),
       index: this.#stream('indexBytes', [name], options),
     }));
@@ -210,6 +211,12 @@ export class Repository {
   async gc(options = {}) {
     const { plain, callbacks, signal } = gcOptions(options);
     return this.#connection.call('gc', [this.#open(), plain], { signal, callbacks });
+  }
+
+  /** @type {import('./index.d.ts').Repository['prefetch']} */
+  async prefetch(rev, options = {}) {
+    const what = { path: optionalText(options, 'path'), recursive: flag(options, 'recursive') };
+    return this.#lazyCall('prefetch', [text('rev', rev), what], options);
   }
 
   /** @type {import('./index.d.ts').Repository['usage']} */

@@ -203,6 +203,7 @@ export function cloneOptions(options) {
     tags: oneOf(options, 'tags', ['follow', 'all', 'none']),
     remoteName: optionalText(options, 'remoteName'),
     mirror: flag(options, 'mirror'),
+    filter: optionalText(options, 'filter'),
   };
   return { ...remote, plain };
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
-use super::operation::Operation;
+use super::operation::{Callbacks, Operation};
 use super::value::Record;
 use crate::error::Outcome;
 use crate::host::Async;
@@ -21,6 +21,10 @@ const STEP: usize = 64;
 
 /// What a list is read from.
 pub(super) trait Source {
+    /// Told before each batch by whose functions it is read: those of an earlier call answer nothing
+    /// any more.
+    fn attend(&mut self, _callbacks: &Callbacks) {}
+
     /// Some more, `count` at most; nothing at the end.
     fn next<'a>(&'a mut self, task: &'a Task, count: usize) -> Async<'a, Outcome<Vec<JsValue>>>;
 }
@@ -51,6 +55,9 @@ impl Cursor {
     #[wasm_bindgen(unchecked_return_type = "Promise<{ values: any[], done: boolean }>")]
     pub fn next(&self, operation: &Operation, count: u32) -> Promise {
         let place = Rc::clone(&self.source);
+        if let Some(source) = place.borrow_mut().as_mut() {
+            source.attend(operation.callbacks());
+        }
         operation.run(|task| async move {
             let values = Array::new();
             let taken = place.borrow_mut().take();

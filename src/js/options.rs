@@ -64,6 +64,7 @@ pub(super) fn clone_options(options: &JsValue, callbacks: &Callbacks, memory: &M
         tags: fields.text("tags").map_or(TagMode::Follow, |tags| tag_mode(&tags)),
         remote_name: fields.text("remoteName").unwrap_or(defaults.remote_name),
         mirror: fields.flag("mirror").unwrap_or(false),
+        filter: fields.text("filter"),
         remote: remote_options(options, callbacks, memory),
         ..clone::Options::default()
     }

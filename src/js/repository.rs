@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::*;
 
 use super::convert;
 use super::cursor::{Cursor, Source};
-use super::operation::Operation;
-use super::options::{log_options, tree_options};
+use super::operation::{Callbacks, Operation};
+use super::options::{Fields, log_options, remote_options, tree_options};
 use super::value::{Record, bytes, number, shown};
 use crate::error::{Code, GitError, Outcome, Stage};
 use crate::host::Async;
@@ -17,8 +17,8 @@ use crate::ops::export::{self, IndexStream, Objects, Pack, PackStream};
 use crate::ops::fault;
 use crate::ops::log::Log;
 use crate::ops::ls_tree::LsTree;
-use crate::ops::remote::Memory;
-use crate::ops::{Repository, for_each_ref, merge_base, rev_parse};
+use crate::ops::remote::{self, Memory};
+use crate::ops::{Repository, for_each_ref, merge_base, prefetch, rev_parse};
 use crate::task::Task;
 
 /// An open repository.
@@ -40,6 +40,13 @@ impl RepositoryHandle {
     /// The handle's own share of the repository: it outlives the handle as long as the call runs.
     pub(super) fn share(&self) -> Rc<Repository> {
         Rc::clone(&self.repository)
+    }
+
+    /// The same, for a call that reads objects and may have to fetch them first; `remote` are options
+    /// as `pkg/options.js` makes them of `RemoteOptions`.
+    fn lazily(&self, operation: &Operation, remote: &JsValue) -> Rc<Repository> {
+        let options = remote_options(remote, operation.callbacks(), &self.memory);
+        Rc::new(self.repository.with_remote(options))
     }
 
     pub(super) fn memory(&self) -> &Memory {
@@ -69,8 +76,8 @@ impl RepositoryHandle {
 
     /// The oid a revision names.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
-    pub fn resolve(&self, operation: &Operation, rev: String) -> Promise {
-        let repository = self.share();
+    pub fn resolve(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let oid = rev_parse::resolve(&task, &repository, rev.as_bytes()).await?;
             Ok(shown(&oid))
@@ -79,13 +86,16 @@ impl RepositoryHandle {
 
     /// History, as `Commit`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
-    pub fn log(&self, operation: &Operation, rev: String, options: JsValue) -> Promise {
-        let repository = self.share();
-        let options = log_options(&options);
+    pub fn log(&self, operation: &Operation, rev: String, options: JsValue, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let (options, memory) = (log_options(&options), self.memory.clone());
         operation.run(|task| async move {
-            Ok(Cursor::new(
-                Log::open(&task, &repository, rev.as_bytes(), &options).await?,
-            ))
+            let log = Log::open(&task, &repository, rev.as_bytes(), &options).await?;
+            Ok(Cursor::new(Lazy {
+                of: log,
+                remote,
+                memory,
+            }))
         })
     }
 
@@ -113,8 +123,8 @@ impl RepositoryHandle {
 
     /// One commit, as `Commit`.
     #[wasm_bindgen(js_name = readCommit)]
-    pub fn read_commit(&self, operation: &Operation, rev: String) -> Promise {
-        let repository = self.share();
+    pub fn read_commit(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let commit = cat::read_commit(&task, &repository, rev.as_bytes()).await?;
             Ok(convert::commit(&commit))
@@ -123,8 +133,8 @@ impl RepositoryHandle {
 
     /// One annotated tag, as `Tag`.
     #[wasm_bindgen(js_name = readTag)]
-    pub fn read_tag(&self, operation: &Operation, rev: String) -> Promise {
-        let repository = self.share();
+    pub fn read_tag(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let tag = cat::read_tag(&task, &repository, rev.as_bytes()).await?;
             Ok(convert::tag(&tag))
@@ -133,19 +143,22 @@ impl RepositoryHandle {
 
     /// Entries of a tree, as `TreeEntry`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
-    pub fn tree(&self, operation: &Operation, rev: String, options: JsValue) -> Promise {
-        let repository = self.share();
-        let options = tree_options(&options);
+    pub fn tree(&self, operation: &Operation, rev: String, options: JsValue, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let (options, memory) = (tree_options(&options), self.memory.clone());
         operation.run(|task| async move {
-            Ok(Cursor::new(
-                LsTree::open(&task, &repository, rev.as_bytes(), &options).await?,
-            ))
+            let listing = LsTree::open(&task, &repository, rev.as_bytes(), &options).await?;
+            Ok(Cursor::new(Lazy {
+                of: listing,
+                remote,
+                memory,
+            }))
         })
     }
 
     /// The blob that a revision names, or that is under a path of it: `{ oid, type, size }`.
-    pub fn blob(&self, operation: &Operation, rev: String, path: Option<String>) -> Promise {
-        let repository = self.share();
+    pub fn blob(&self, operation: &Operation, rev: String, path: Option<String>, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let path = path.as_deref().map(str::as_bytes);
             let handle = cat::blob(&task, &repository, rev.as_bytes(), path).await?;
@@ -154,8 +167,8 @@ impl RepositoryHandle {
     }
 
     /// What an object is: `{ oid, type, size }`.
-    pub fn info(&self, operation: &Operation, oid: String) -> Promise {
-        let repository = self.share();
+    pub fn info(&self, operation: &Operation, oid: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let handle = object(&task, &repository, &oid).await?;
             Ok(convert::handle(&handle))
@@ -164,8 +177,8 @@ impl RepositoryHandle {
 
     /// An object's bytes.
     #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
-    pub fn read(&self, operation: &Operation, oid: String) -> Promise {
-        let repository = self.share();
+    pub fn read(&self, operation: &Operation, oid: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let handle = object(&task, &repository, &oid).await?;
             Ok(bytes(&handle.bytes(&task).await?))
@@ -174,11 +187,27 @@ impl RepositoryHandle {
 
     /// An object's bytes, piece by piece.
     #[wasm_bindgen(js_name = blobBytes, unchecked_return_type = "Promise<Cursor>")]
-    pub fn blob_bytes(&self, operation: &Operation, oid: String) -> Promise {
-        let repository = self.share();
+    pub fn blob_bytes(&self, operation: &Operation, oid: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
             let handle = object(&task, &repository, &oid).await?;
             Ok(Cursor::new(handle.stream(&task).await?))
+        })
+    }
+
+    /// Fetches ahead what is missing under a path: `{ objects, bytes }`.
+    pub fn prefetch(&self, operation: &Operation, rev: String, options: JsValue, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let fields = Fields(&options);
+        let options = prefetch::Options {
+            path: fields.text("path").map(String::into_bytes),
+            recursive: fields.flag("recursive").unwrap_or(true),
+        };
+        operation.run(|task| async move {
+            let came = prefetch::prefetch(&task, &repository, rev.as_bytes(), &options).await?;
+            Ok(Record::new()
+                .set("objects", number(came.objects))
+                .set("bytes", number(came.bytes)))
         })
     }
 
@@ -199,15 +228,18 @@ impl RepositoryHandle {
         })
     }
 
-    /// The names of the packs.
+    /// The packs: `{ name, promisor }`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
     pub fn packs(&self, operation: &Operation) -> Promise {
         let repository = self.share();
         operation.run(|_| async move {
             let packs = export::packs(&repository);
-            Ok(Cursor::over(
-                packs.into_iter().map(|pack| JsValue::from_str(&pack.name())),
-            ))
+            Ok(Cursor::over(packs.into_iter().map(|pack| {
+                Record::new()
+                    .set("name", pack.name())
+                    .set("promisor", pack.is_promisor())
+                    .into()
+            })))
         })
     }
 
@@ -261,10 +293,40 @@ fn pack(repository: &Repository, name: &str) -> Outcome<Pack> {
     })
 }
 
+/// A list whose reads may have to fetch. Each batch talks to the remote by the functions of the call
+/// that asks for it.
+struct Lazy<S> {
+    of: S,
+    remote: JsValue,
+    memory: Memory,
+}
+
+impl Lazy<Log> {
+    fn attends(&mut self, callbacks: &Callbacks) {
+        self.of.set_remote(self.options(callbacks));
+    }
+}
+
+impl Lazy<LsTree> {
+    fn attends(&mut self, callbacks: &Callbacks) {
+        self.of.set_remote(self.options(callbacks));
+    }
+}
+
+impl<S> Lazy<S> {
+    fn options(&self, callbacks: &Callbacks) -> remote::Options {
+        remote_options(&self.remote, callbacks, &self.memory)
+    }
+}
+
 /// A source whose operation answers with batches of something convertible.
 macro_rules! source {
-    ($operation:ty, |$this:ident, $task:ident, $count:ident| $batch:expr, $convert:expr) => {
+    ($operation:ty, |$this:ident, $task:ident, $count:ident| $batch:expr, $convert:expr $(, $attends:ident)?) => {
         impl Source for $operation {
+            $(fn attend(&mut self, callbacks: &Callbacks) {
+                self.$attends(callbacks);
+            })?
+
             fn next<'a>(&'a mut self, $task: &'a Task, $count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
                 Box::pin(async move {
                     let $this = self;
@@ -276,11 +338,17 @@ macro_rules! source {
     };
 }
 
-source!(Log, |log, task, count| log.next_batch(task, count), convert::commit);
 source!(
-    LsTree,
-    |listing, task, count| listing.next_batch(task, count),
-    convert::tree_entry
+    Lazy<Log>,
+    |log, task, count| log.of.next_batch(task, count),
+    convert::commit,
+    attends
+);
+source!(
+    Lazy<LsTree>,
+    |listing, task, count| listing.of.next_batch(task, count),
+    convert::tree_entry,
+    attends
 );
 source!(
     Objects,

@@ -14,6 +14,7 @@ use crate::ops::cat::Commit;
 use crate::ops::fault::At;
 use crate::ops::object;
 use crate::ops::path::{Entry, PathFinder};
+use crate::ops::remote;
 use crate::ops::rev_parse::resolve_as;
 use crate::task::Task;
 
@@ -86,6 +87,11 @@ impl Log {
         };
         log.push_all(task, &[tip]).await?;
         Ok(log)
+    }
+
+    /// From now on the remote of a partial clone is talked to so.
+    pub fn set_remote(&mut self, options: remote::Options) {
+        self.repo = self.repo.with_remote(options);
     }
 
     /// The next commits, `count` at most; none at the end.

@@ -8,6 +8,7 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::tree::{EntryKind, Mode, TreeIter};
 use crate::ops::Repository;
+use crate::ops::remote;
 use crate::ops::rev_parse::{entry, resolve_as};
 use crate::ops::{fault, object};
 use crate::task::Task;
@@ -98,6 +99,11 @@ impl LsTree {
             }
         }
         Ok(listing)
+    }
+
+    /// From now on the remote of a partial clone is talked to so.
+    pub fn set_remote(&mut self, options: remote::Options) {
+        self.repo = self.repo.with_remote(options);
     }
 
     /// The next entries in the order of the trees, `count` at most; none at the end.

@@ -37,6 +37,7 @@ export async function cloning(signal: AbortSignal): Promise<Repository> {
     tags: 'follow',
     remoteName: 'origin',
     mirror: false,
+    filter: 'blob:none',
     storage: 'indexeddb',
     worker: true,
     wasmUrl: new URL('https://cdn.example/gitside_bg.wasm'),
@@ -139,7 +140,9 @@ export async function setting(signal: AbortSignal): Promise<void> {
 }
 
 export async function reading(signal: AbortSignal): Promise<void> {
-  const repo = await open('a');
+  const repo = await open('a', { credentials: () => undefined, onWarning: (text) => void text.trim() });
+  const came = await repo.prefetch('HEAD', { path: 'src', recursive: false, signal, onProgress: progress, headers: {} });
+  same<typeof came, { objects: number; bytes: number }>(true);
   for await (const ref of repo.refs({ prefix: 'refs/heads/', signal })) same<typeof ref, Ref>(true);
   for await (const commit of repo.log('HEAD', { path: 'src', limit: 20, order: 'topo', firstParent: true, since: new Date() })) {
     same<typeof commit, Commit>(true);
@@ -163,7 +166,10 @@ export async function reading(signal: AbortSignal): Promise<void> {
   same<typeof object.type, 'commit' | 'tree' | 'blob' | 'tag'>(true);
   same<Awaited<ReturnType<typeof object.bytes>>, Uint8Array>(true);
   for await (const { oid, type, size } of repo.objects()) void [oid, type, size];
-  for await (const pack of repo.packs()) same<typeof pack, StoredPack>(true);
+  for await (const pack of repo.packs()) {
+    same<typeof pack, StoredPack>(true);
+    same<typeof pack.promisor, boolean>(true);
+  }
   const shallow: Oid[] = await repo.shallow();
   const { bytes, objects, packs, persisted } = await repo.usage();
   const report = await repo.gc({ grace: 0, signal, onProgress: progress, onWarning: (text) => void text.length });

@@ -9,8 +9,7 @@ use gitside::task::Event;
 use gitside_server::{Fault, When};
 
 use super::support::{block_on, host};
-use super::{cloned, error, filtered, listening, place, stored, stored_by_git, task};
-use crate::by;
+use super::{by, cloned, error, filtered, framed, listening, place, stored, stored_by_git, task};
 
 const FILTERS: [&str; 10] = [
     "blob:none",
@@ -159,15 +158,4 @@ fn what_a_ref_points_to_and_what_the_filter_does_not_leave_out_must_come() {
             assert!(error.message.contains(&missing.to_hex()), "{filter}: {error}");
         });
     }
-}
-
-/// A pack as the answer of version 2.
-fn framed(pack: &[u8]) -> Vec<u8> {
-    let mut answer = b"000dpackfile\n".to_vec();
-    for piece in pack.chunks(8000) {
-        answer.extend(format!("{:04x}\x01", piece.len() + 5).into_bytes());
-        answer.extend_from_slice(piece);
-    }
-    answer.extend_from_slice(b"0000");
-    answer
 }

@@ -139,3 +139,14 @@ fn stored_by_git(repo: &Repo) -> BTreeSet<String> {
     let listed = String::from_utf8(listed.unwrap()).unwrap();
     listed.lines().map(str::to_owned).collect()
 }
+
+/// A pack as the answer of version 2.
+fn framed(pack: &[u8]) -> Vec<u8> {
+    let mut answer = b"000dpackfile\n".to_vec();
+    for piece in pack.chunks(8000) {
+        answer.extend(format!("{:04x}\x01", piece.len() + 5).into_bytes());
+        answer.extend_from_slice(piece);
+    }
+    answer.extend_from_slice(b"0000");
+    answer
+}

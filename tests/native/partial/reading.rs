@@ -3,17 +3,18 @@
 use std::rc::Rc;
 
 use gitside::format::object::Kind;
+use gitside::format::oid::ObjectId;
 use gitside::ops::log::Log;
 use gitside::ops::ls_tree::{self, LsTree};
 use gitside::ops::prefetch::{self, prefetch};
 use gitside::ops::remote::{Challenge, Credentials, Verdict, Version};
-use gitside::ops::{Repository, cat, export, log, remote};
+use gitside::ops::{Repository, cat, export, fetch, log, remote};
 use gitside_server::repos::Repo;
 use gitside_server::{Auth, Fault, Reply, When};
 use tokio::task::LocalSet;
 
 use super::support::{block_on, host};
-use super::{by, cloned, filtered, place, serve, stored, stored_by_git, task};
+use super::{by, cloned, filtered, framed, place, serve, stored, stored_by_git, task};
 
 const LAZY: &str = "POST git-upload-pack";
 
@@ -283,4 +284,76 @@ fn a_login_that_worked_is_used_again_and_not_asked_for() {
         read(&opened, "LICENSE").await;
         assert_eq!(asked.get(), 2);
     });
+}
+
+#[test]
+fn a_delta_of_a_later_fetch_against_what_was_left_out_brings_its_base() {
+    // Git's t5616, "tolerate server sending REF_DELTA against missing promisor objects".
+    let folder = tempfile::tempdir().unwrap();
+    let repo = Repo::init(folder.path().join("example.git"), "main").unwrap();
+    let commit = |n: usize, foo: &str, have: &str| {
+        let from = if n > 1 { "from refs/heads/main^0\n" } else { "" };
+        let stream = format!(
+            "commit refs/heads/main\ncommitter A <a@example.org> 170000000{n} +0000\ndata 1\nm\n{from}\
+             M 100644 inline foo.txt\ndata {}\n{foo}\nM 100644 inline have.txt\ndata {}\n{have}\n",
+            foo.len(),
+            have.len()
+        );
+        repo.git_with(["fast-import", "--quiet"], stream.as_bytes()).unwrap();
+    };
+    let (foo, have) = ("this is a line\n".repeat(10), "this is another line\n".repeat(10));
+    commit(1, &foo, &have);
+    let place = serve(folder, Repo::at(repo.path()), |git| git.partial());
+    let (base, stored_base) = (place.oid("main:foo.txt").to_hex(), place.oid("main:have.txt").to_hex());
+    let host = host();
+    block_on(async {
+        let copy = cloned(&host, &place, &by(Version::V2, filtered("blob:none"))).await;
+        read(&copy, "have.txt").await;
+        let more = "abcdefghijklmnopqrstuvwxyz\n";
+        commit(2, &(foo.clone() + more), &(have.clone() + more));
+        let thin = repo.git_with(
+            ["pack-objects", "--thin", "--revs", "--stdout", "-q"],
+            b"main\n--not\nmain^\n",
+        );
+        let thin = thin.unwrap();
+        let refers = |base: &str| {
+            thin.windows(20)
+                .any(|bytes| bytes == base.parse::<ObjectId>().unwrap().as_bytes())
+        };
+        assert!(refers(&base) && refers(&stored_base), "git made no such deltas");
+        let answer = move |answer: Vec<u8>| {
+            let start = b"000dpackfile\n";
+            let at = answer.windows(start.len()).position(|bytes| bytes == start);
+            [&answer[..at.expect("a pack")], &framed(&thin)].concat()
+        };
+        place.server.clear_log();
+        place.server.fault(When::post().skip(1).once(), Fault::rewrite(answer));
+        let options = fetch::Options {
+            transport: copy_options(),
+            ..fetch::Options::default()
+        };
+        let fetched = fetch::fetch(&task(&host), &copy, &options).await.unwrap();
+        assert!(fetched.is_ok());
+        let log = place.server.log();
+        let bodies: Vec<_> = log.iter().map(|entry| String::from_utf8_lossy(&entry.body)).collect();
+        let wanted = |oid: &str| {
+            bodies
+                .iter()
+                .filter(|body| body.contains(&format!("want {oid}")))
+                .count()
+        };
+        assert_eq!((wanted(&base), wanted(&stored_base)), (1, 0));
+        let blob = cat::blob(&task(&host), &copy, b"origin/main", Some(b"foo.txt"))
+            .await
+            .unwrap();
+        let content = blob.bytes(&task(&host)).await.unwrap();
+        assert_eq!(*content, (foo + more).into_bytes());
+    });
+}
+
+fn copy_options() -> remote::Options {
+    remote::Options {
+        protocol_version: Some(Version::V2),
+        ..remote::Options::default()
+    }
 }
