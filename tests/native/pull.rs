@@ -41,7 +41,7 @@ fn commit(repo: &Repo, parent: Option<&str>, message: &str) -> String {
 impl World {
     async fn new() -> World {
         let root = tempfile::tempdir().unwrap();
-        let source = Repo::at(&root.path().join("a.git"));
+        let source = Repo::at(root.path().join("a.git"));
         let mut command = git();
         command
             .args(["init", "--quiet", "--bare", "--initial-branch=main"])
