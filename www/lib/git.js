@@ -1,11 +1,17 @@
-// The package, and the repositories this page has open. Everything the viewer knows of Git comes
-// from here.
+// The package, the repositories this page has open, and how their remotes are talked to. Everything
+// the viewer knows of Git comes from here.
 
+import { askCredentials } from './credentials.js';
 import { open } from '../../pkg/index.js';
 
 export { clone, list, remove, GitError } from '../../pkg/index.js';
 
 /** @typedef {import('../../pkg/index.js').Repository} Repository */
+
+/**
+ * A CORS proxy, and whether logins may pass it.
+ * @typedef {{ url: string, credentials: boolean }} Proxy
+ */
 
 /** @type {Map<string, Promise<Repository>>} */
 const opened = new Map();
@@ -14,16 +20,52 @@ const opened = new Map();
 export function repository(name) {
   let repo = opened.get(name);
   if (!repo) {
-    repo = open(name);
+    // Reading may talk to the remote too: a partial clone fetches files when they are opened.
+    repo = open(name, { credentials: (challenge) => askCredentials(challenge), ...proxyOption(name) });
     opened.set(name, repo);
     repo.catch(() => opened.delete(name));
   }
   return repo;
 }
 
-/** Lets go of a repository before it is deleted. @param {string} name */
+/** Lets go of a repository: it was deleted, or is to be opened with other options. @param {string} name */
 export async function forget(name) {
   const repo = opened.get(name);
   opened.delete(name);
   await (await repo?.catch(() => undefined))?.close();
+}
+
+/** @param {string} name */
+const proxyKey = (name) => `proxy:${name}`;
+
+/** The proxy that a repository was cloned through. @param {string} name @returns {Proxy | undefined} */
+export function proxyOf(name) {
+  try {
+    const { url, credentials } = JSON.parse(localStorage.getItem(proxyKey(name)) ?? '{}');
+    return typeof url === 'string' && url ? { url, credentials: credentials === true } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} name @param {Proxy | undefined} proxy */
+export function setProxy(name, proxy) {
+  if (proxy?.url) localStorage.setItem(proxyKey(name), JSON.stringify(proxy));
+  else localStorage.removeItem(proxyKey(name));
+}
+
+/** @param {string} name */
+export function proxyOption(name) {
+  const corsProxy = proxyOf(name);
+  return corsProxy ? { corsProxy } : {};
+}
+
+/**
+ * The object filter that a repository was cloned with ("blob:none"), if it is a partial one.
+ * @param {Repository} repo @param {AbortSignal} [signal]
+ */
+export async function filterOf(repo, signal) {
+  const all = await repo.config.all({ signal });
+  for (const [key, values] of all) if (/^remote\..*\.partialclonefilter$/s.test(key)) return values.at(-1);
+  return undefined;
 }

@@ -1,7 +1,7 @@
 // The address of every state, kept in the fragment so that the page can be served from anywhere.
 //
 //   #/                                    the stored repositories
-//   #/clone?url=U&name=N&depth=D&proxy=P   the clone form, filled in
+//   #/clone?url=U&name=N&depth=D&…        the clone form, filled in (the parameters are `CLONE`'s)
 //   #/r/NAME                              a repository, at its HEAD
 //   #/r/NAME/tree/REV/PATH                a directory
 //   #/r/NAME/blob/REV/PATH?oid=O&lines=L  a file; `oid` where the path is not UTF-8
@@ -9,8 +9,15 @@
 //   #/r/NAME/commit/OID                   a commit
 
 /**
+ * What the clone form is filled in with. `branch`: the one to begin with; `single`: "1" for only that
+ * one, "0" for all; `filter`: an object filter; `tags`: "all" or "none".
+ * @typedef {{ url: string, name: string, depth: string, branch: string, single: string, filter: string, tags: string, proxy: string }} CloneRequest
+ */
+const CLONE = /** @type {const} */ (['url', 'name', 'depth', 'branch', 'single', 'filter', 'tags', 'proxy']);
+
+/**
  * @typedef {{ view: 'home' }
- *   | { view: 'clone', url: string, name: string, depth: string, proxy: string }
+ *   | { view: 'clone' } & CloneRequest
  *   | { view: 'tree' | 'log', name: string, rev: string, path: string }
  *   | { view: 'blob', name: string, rev: string, path: string, oid: string, lines: string }
  *   | { view: 'commit', name: string, rev: string }
@@ -36,7 +43,7 @@ export function parse(hash) {
   /** @param {string} key */
   const param = (key) => params.get(key) ?? '';
   if (first === undefined || first === '') return { view: 'home' };
-  if (first === 'clone') return { view: 'clone', url: param('url'), name: param('name'), depth: param('depth'), proxy: param('proxy') };
+  if (first === 'clone') return { view: 'clone', .../** @type {CloneRequest} */ (Object.fromEntries(CLONE.map((key) => [key, param(key)]))) };
   if (first !== 'r' || !name) return { view: 'unknown' };
   const inside = rest.filter((part) => part !== '').join('/');
   if (view === undefined || view === '') return { view: 'tree', name, rev: 'HEAD', path: '' };
@@ -51,11 +58,8 @@ export function parse(hash) {
 export function format(route) {
   const encode = encodeURIComponent;
   switch (route.view) {
-    case 'clone': {
-      const { url, name, depth, proxy } = route;
-      const params = new URLSearchParams(Object.entries({ url, name, depth, proxy }).filter(([, value]) => value));
-      return params.size ? `#/clone?${params}` : '#/clone';
-    }
+    case 'clone':
+      return cloneLink(route);
     case 'tree':
     case 'log':
     case 'blob': {
@@ -70,6 +74,12 @@ export function format(route) {
     default:
       return '#/';
   }
+}
+
+/** @param {Partial<CloneRequest>} given */
+export function cloneLink(given) {
+  const params = new URLSearchParams(CLONE.flatMap((key) => (given[key] ? [[key, given[key]]] : [])));
+  return params.size ? `#/clone?${params}` : '#/clone';
 }
 
 /** @param {string} name @param {string} rev @param {string} [path] */

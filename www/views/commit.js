@@ -16,7 +16,7 @@ export async function commitView(page, { name, rev }) {
   crumbs(page, name, commit.oid);
   const body = rest.join('\n').trim();
   page.main.replaceChildren(
-    toolbar(repo, { view: 'commit', rev: commit.oid, label: commit.oid, signal }),
+    await toolbar(repo, { view: 'commit', rev: commit.oid, label: commit.oid, signal }),
     h(
       'article',
       { class: 'panel', id: 'commit' },

@@ -4,6 +4,7 @@ import { foreign, h } from '../lib/dom.js';
 import { repository } from '../lib/git.js';
 import { format, logLink } from '../lib/route.js';
 import { count, downloadName, formatBytes, hasHidden } from '../lib/text.js';
+import { downloading } from './download.js';
 import { crumbs, pathLinks, shortRev, showRev, toolbar } from './frame.js';
 
 const TEXT_LIMIT = 1024 * 1024;
@@ -30,11 +31,19 @@ export async function fileView(page, route) {
   const label = await showRev(repo, rev, signal);
   page.title(`${path} at ${shortRev(label)}`);
   crumbs(page, name, rev);
-  const blob = oid ? await repo.blob(oid, undefined, { signal }) : await repo.blob(rev, path, { signal });
+  const heading = h('h1', { tabindex: -1, class: 'unseen' }, path);
+  const bar = await toolbar(repo, { view: 'blob', rev, label, path, signal });
+  const place = h('div', { class: 'stack' });
+  const read = (/** @type {import('../../pkg/index.js').RemoteOptions} */ options) => (oid ? repo.blob(oid, undefined, options) : repo.blob(rev, path, options));
+  const blob = await downloading(place, signal, read, () => {
+    page.main.replaceChildren(heading, bar, pathLinks(name, rev, path), place);
+    page.ready();
+  });
+  if (!blob || signal.aborted) return;
   const actions = h('p', { class: 'actions' }, h('button', { type: 'button', id: 'download', onclick: () => download(path, blob) }, 'Download'), h('a', { href: logLink(name, rev, path) }, 'History'));
   const facts = h('p', { class: 'detail grow', id: 'facts' }, formatBytes(blob.size));
   const body = h('section', { class: 'file' }, h('div', { class: 'filebar' }, facts, actions));
-  page.main.replaceChildren(h('h1', { tabindex: -1, class: 'unseen' }, path), toolbar(repo, { view: 'blob', rev, label, path, signal }), pathLinks(name, rev, path), body);
+  page.main.replaceChildren(heading, bar, pathLinks(name, rev, path), body);
   const extension = path.split('.').pop()?.toLowerCase() ?? '';
   const type = PICTURES.get(extension);
   if (type && blob.size <= 32 * TEXT_LIMIT) {

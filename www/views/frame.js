@@ -2,6 +2,8 @@
 
 import { append, foreign, h, icon } from '../lib/dom.js';
 import { logLink, treeLink } from '../lib/route.js';
+import { filterOf } from '../lib/git.js';
+import { fetchSheet } from './fetch.js';
 import { pickRevision } from './picker.js';
 
 /** @typedef {import('../lib/git.js').Repository} Repository */
@@ -23,7 +25,7 @@ export async function showRev(repo, rev, signal) {
  * @param {Repository} repo
  * @param {{ view: string, rev: string, label: string, path?: string, signal: AbortSignal }} at
  */
-export function toolbar(repo, { view, rev, label, path = '', signal }) {
+export async function toolbar(repo, { view, rev, label, path = '', signal }) {
   const target = view === 'log' ? logLink : treeLink;
   const button = h(
     'button',
@@ -32,6 +34,7 @@ export function toolbar(repo, { view, rev, label, path = '', signal }) {
     foreign(shortRev(label)),
     h('span', { class: 'caret', 'aria-hidden': 'true' }, '▾'),
   );
+  const actions = h('button', { type: 'button', id: 'fetch', 'aria-haspopup': 'dialog', onclick: () => fetchSheet(repo, { rev, path: view === 'blob' || view === 'tree' ? path : '', signal }) }, icon('fetch'), 'Fetch', h('span', { class: 'caret', 'aria-hidden': 'true' }, '…'));
   /** @param {string} text @param {string} href @param {boolean} current */
   const tab = (text, href, current) => h('a', { href, 'aria-current': current ? 'page' : undefined }, text);
   return h(
@@ -39,7 +42,15 @@ export function toolbar(repo, { view, rev, label, path = '', signal }) {
     { class: 'toolbar' },
     button,
     h('nav', { class: 'tabs', 'aria-label': 'Repository' }, tab('Files', treeLink(repo.name, rev, view === 'log' ? path : ''), view !== 'log' && view !== 'commit'), tab('History', logLink(repo.name, rev, view === 'blob' || view === 'tree' ? path : ''), view === 'log')),
+    actions,
+    await partialNote(repo, signal),
   );
+}
+
+/** Says of a partial clone what opening a file means. @param {Repository} repo @param {AbortSignal} signal */
+async function partialNote(repo, signal) {
+  const filter = await filterOf(repo, signal);
+  return filter && h('p', { class: 'detail', id: 'partial' }, 'A partial clone (', foreign(filter), filter.startsWith('blob:limit=') ? '): large files are downloaded when they are opened.' : '): files are downloaded when they are opened.');
 }
 
 /** @param {import('../app.js').Page} page @param {string} name @param {string} rev */

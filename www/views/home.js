@@ -1,9 +1,10 @@
 // The stored repositories, and the way to a new one.
 
 import { append, foreign, h, icon } from '../lib/dom.js';
-import { forget, list, remove } from '../lib/git.js';
+import { forget, list, remove, setProxy } from '../lib/git.js';
+import { clearWork } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
-import { format, treeLink } from '../lib/route.js';
+import { cloneLink, treeLink } from '../lib/route.js';
 import { count, formatBytes, relativeDate } from '../lib/text.js';
 
 /** @param {import('../app.js').Page} page */
@@ -18,7 +19,7 @@ export async function homeView(page) {
       'div',
       { class: 'headline' },
       h('h1', { tabindex: -1 }, 'Repositories'),
-      h('a', { class: 'button primary', href: format({ view: 'clone', url: '', name: '', depth: '', proxy: '' }) }, 'Clone a repository'),
+      h('a', { class: 'button primary', href: cloneLink({}) }, 'Clone a repository'),
     ),
     repositories.length ? rows : h('p', { class: 'empty' }, 'Nothing is stored in this browser yet. A clone is downloaded once and can then be browsed without a network.'),
   );
@@ -65,6 +66,8 @@ function confirmRemove(page, item, name) {
     try {
       await forget(name);
       await remove(name);
+      setProxy(name, undefined);
+      clearWork(name);
       await homeView(page);
     } catch (error) {
       item.after(problem(error));
@@ -114,7 +117,7 @@ async function examples(page, known) {
           'li',
           { class: 'card' },
           icon('branch'),
-          h('div', { class: 'grow' }, h('h2', {}, h('a', { href: format({ view: 'clone', url, name, depth: '', proxy: '' }) }, name)), h('p', { class: 'detail' }, description)),
+          h('div', { class: 'grow' }, h('h2', {}, h('a', { href: cloneLink({ url, name }) }, name)), h('p', { class: 'detail' }, description)),
         ),
       ),
     ),

@@ -19,7 +19,7 @@ export async function logView(page, { name, rev, path }) {
   const rows = h('ol', { class: 'log', id: 'log' });
   const more = h('button', { type: 'button', id: 'more', onclick: next }, 'Older commits');
   const end = h('p', { class: 'actions' }, more);
-  page.main.replaceChildren(h('h1', { tabindex: -1, class: 'unseen' }, `History of ${path || name}`), toolbar(repo, { view: 'log', rev, label, path, signal }), pathLinks(name, rev, path, logLink), rows, end);
+  page.main.replaceChildren(h('h1', { tabindex: -1, class: 'unseen' }, `History of ${path || name}`), await toolbar(repo, { view: 'log', rev, label, path, signal }), pathLinks(name, rev, path, logLink), rows, end);
   const boundary = new Set(await repo.shallow({ signal }));
   const commits = repo.log(rev, { signal, ...(path ? { path } : {}) })[Symbol.asyncIterator]();
   signal.addEventListener('abort', () => void commits.return?.(), { once: true });

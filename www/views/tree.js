@@ -5,9 +5,11 @@ import { repository } from '../lib/git.js';
 import { problem } from '../lib/problem.js';
 import { blobLink, commitLink, treeLink } from '../lib/route.js';
 import { relativeDate, timeProps } from '../lib/text.js';
+import { downloading } from './download.js';
 import { crumbs, pathLinks, shortRev, showRev, toolbar } from './frame.js';
 
 /** @typedef {import('../../pkg/index.js').TreeEntry} TreeEntry */
+/** @typedef {import('../../pkg/index.js').RemoteOptions} RemoteOptions */
 
 const README_LIMIT = 512 * 1024;
 /** How many entries are shown at a time: a page of 20 000 rows takes seconds. */
@@ -20,23 +22,31 @@ export async function treeView(page, { name, rev, path }) {
   const label = await showRev(repo, rev, signal);
   page.title(`${path || name} at ${shortRev(label)}`);
   crumbs(page, name, rev);
-  const bar = toolbar(repo, { view: 'tree', rev, label, path, signal });
+  const bar = await toolbar(repo, { view: 'tree', rev, label, path, signal });
+  const heading = h('h1', { tabindex: -1, class: 'unseen' }, path || name);
+  const place = h('div', { class: 'stack' });
   /** @type {TreeEntry[]} */
-  const entries = [];
+  let entries;
   try {
-    for await (const entry of repo.tree(rev, { path, signal })) entries.push(entry);
+    const read = async (/** @type {RemoteOptions} */ options) => Array.fromAsync(repo.tree(rev, { path, ...options }));
+    entries = (await downloading(place, signal, read, wait)) ?? [];
+    if (signal.aborted) return;
   } catch (error) {
     if (signal.aborted) throw error;
     const empty = rev === 'HEAD' && path === '' && /** @type {{ code?: string }} */ (error).code === 'RefNotFound';
-    page.main.replaceChildren(h('h1', { tabindex: -1, class: 'unseen' }, name), bar, empty ? h('p', { class: 'empty' }, 'This repository has no commits yet.') : problem(error));
+    page.main.replaceChildren(heading, bar, empty ? h('p', { class: 'empty' }, 'This repository has no commits yet.') : problem(error));
     return;
+  }
+  function wait() {
+    page.main.replaceChildren(heading, bar, pathLinks(name, rev, path), place);
+    page.ready();
   }
   const isDirectory = (/** @type {TreeEntry} */ entry) => entry.type === 'tree';
   entries.sort((a, b) => Number(isDirectory(b)) - Number(isDirectory(a)));
   const up = path === '' ? [] : [h('tr', {}, h('td', {}, h('a', { href: treeLink(name, rev, path.split('/').slice(0, -1).join('/')), 'aria-label': 'Parent directory' }, '..')), h('td', {}))];
   let shown = 0;
   page.main.replaceChildren(
-    h('h1', { tabindex: -1, class: 'unseen' }, path || name),
+    heading,
     bar,
     pathLinks(name, rev, path),
     h('section', { class: 'latest', id: 'latest' }, '\u00a0'),
@@ -60,7 +70,7 @@ export async function treeView(page, { name, rev, path }) {
     button.textContent = `Show ${Math.min(left, PAGE).toLocaleString('en')} of ${left.toLocaleString('en')} more`;
   }
   page.main.dataset.entries = String(entries.length);
-  await Promise.all([latest(page, repo, rev, path), readme(page, repo, rev, path, entries)]);
+  await Promise.all([latest(page, repo, rev, path), readme(page, repo, rev, entries)]);
 }
 
 const KINDS = new Map([
@@ -103,14 +113,25 @@ async function latest(page, repo, rev, path) {
   }
 }
 
-/** @param {import('../app.js').Page} page @param {import('../lib/git.js').Repository} repo @param {string} rev @param {string} path @param {TreeEntry[]} entries */
-async function readme(page, repo, rev, path, entries) {
+/** @param {import('../app.js').Page} page @param {import('../lib/git.js').Repository} repo @param {string} rev @param {TreeEntry[]} entries */
+async function readme(page, repo, rev, entries) {
   const names = /^readme(\.(md|markdown|txt|rst|adoc|org))?$/i;
   const found = entries.filter((entry) => entry.type === 'blob' && names.test(entry.path.split('/').pop() ?? '')).sort((a, b) => Number(b.path.endsWith('.md')) - Number(a.path.endsWith('.md')))[0];
   if (!found) return;
-  const blob = await repo.blob(found.oid, undefined, { signal: page.signal });
-  if (blob.size > README_LIMIT) return;
-  const text = await blob.text({ signal: page.signal });
+  const place = h('div', {});
+  const section = h('section', { class: 'readme', id: 'readme' }, h('h2', {}, h('a', { href: blobLink(repo.name, rev, found.path) }, foreign(found.path.split('/').pop() ?? ''))), place);
+  const text = await downloading(place, page.signal, read, wait);
   if (page.signal.aborted) return;
-  page.main.append(h('section', { class: 'readme', id: 'readme' }, h('h2', {}, h('a', { href: blobLink(repo.name, rev, found.path) }, foreign(found.path.split('/').pop() ?? ''))), h('pre', {}, foreign(text))));
+  if (text === undefined) return section.remove();
+  place.replaceWith(h('pre', {}, foreign(text)));
+  page.main.append(section);
+  function wait() {
+    page.main.append(section);
+    page.ready();
+  }
+  /** @param {RemoteOptions} options */
+  async function read(options) {
+    const blob = await repo.blob(found?.oid ?? '', undefined, options);
+    return blob.size > README_LIMIT ? undefined : blob.text(options);
+  }
 }

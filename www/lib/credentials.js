@@ -1,13 +1,29 @@
 // Asks for a login when the server wants one.
 
-import { foreign, h } from '../lib/dom.js';
+import { foreign, h } from './dom.js';
+
+/** @typedef {{ url: string, realm?: string, username?: string, attempt: number }} Challenge */
+
+/** The question that is being asked: calls that want a login at the same time ask one by one. */
+let asking = Promise.resolve();
 
 /**
- * @param {{ url: string, realm?: string, username?: string, attempt: number }} challenge
- * @param {AbortSignal} signal
+ * @param {Challenge} challenge
+ * @param {AbortSignal} [signal] takes the question back
  * @returns {Promise<{ username: string, password: string } | undefined>}
  */
 export function askCredentials(challenge, signal) {
+  const answer = asking.then(() => (signal?.aborted ? undefined : ask(challenge, signal)));
+  asking = answer.then(() => {});
+  return answer;
+}
+
+/**
+ * @param {Challenge} challenge
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ username: string, password: string } | undefined>}
+ */
+function ask(challenge, signal) {
   return new Promise((resolve) => {
     const username = h('input', { id: 'ask-username', autocomplete: 'username', autocapitalize: 'off', spellcheck: 'false', value: challenge.username });
     const password = h('input', { id: 'ask-password', type: 'password', autocomplete: 'current-password' });
@@ -29,7 +45,7 @@ export function askCredentials(challenge, signal) {
       resolve(dialog.returnValue === 'send' ? { username: username.value, password: password.value } : undefined);
       dialog.remove();
     }
-    signal.addEventListener('abort', () => dialog.close(''), { once: true });
+    signal?.addEventListener('abort', () => dialog.close(''), { once: true });
     document.body.append(dialog);
     dialog.showModal();
     (challenge.username ? password : username).focus();
