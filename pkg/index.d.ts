@@ -365,18 +365,19 @@ export interface BlobHandle {
   /** Bytes. */
   readonly size: number;
   /** Rejects with `Corrupt` if what is stored does not hash to the oid. */
-  bytes(options?: Abortable): Promise<Uint8Array>;
+  bytes(options?: RemoteOptions): Promise<Uint8Array>;
   /** As UTF-8, like `Blob.text()`: what is not UTF-8 becomes U+FFFD, and a byte order mark is dropped. */
-  text(options?: Abortable): Promise<string>;
+  text(options?: RemoteOptions): Promise<string>;
   /** Read as it is pulled. Fails before its last chunk if the content does not hash to the oid. */
-  stream(options?: Abortable): ReadableStream<Uint8Array>;
+  stream(options?: RemoteOptions): ReadableStream<Uint8Array>;
 }
 
 /**
  * An open repository. Made by `clone`, `init` and `open`.
  *
  * In a partial clone (`clone` with `filter`) the calls that read objects fetch those that were left
- * out, all that are missing at the same time in one request, and keep them. That waits while another
+ * out, all that are missing at the same time in one request, and keep them: their `RemoteOptions` are
+ * for that, and `onProgress` is told only if there is something to fetch. That waits while another
  * call or tab writes to the repository. What cannot be had rejects with `PromisedMissing`: `data.oid`,
  * `data.remote`, and `data.cause`, the code that says why.
  */
@@ -400,9 +401,9 @@ export class Repository implements AsyncDisposable {
    */
   reflog(ref?: string, options?: Abortable & { limit?: number }): AsyncIterable<ReflogEntry>;
   /** Rejects with `RefNotFound`, `Ambiguous`, `InvalidRef`, `NotFound` (a path) or `MissingObject`. */
-  resolve(rev: Rev, options?: Abortable): Promise<Oid>;
+  resolve(rev: Rev, options?: RemoteOptions): Promise<Oid>;
   /** The commits reachable from `rev`, as `git log` (git-log(1)). Ends at shallow boundaries. */
-  log(rev: Rev, options?: Abortable & LogOptions): AsyncIterable<Commit>;
+  log(rev: Rev, options?: RemoteOptions & LogOptions): AsyncIterable<Commit>;
   /**
    * The best common ancestors of two commits, newest first, as `git merge-base --all`; none if they
    * share no history, as far as it is here.
@@ -411,11 +412,11 @@ export class Repository implements AsyncDisposable {
   /** How many commits `a` has that `b` has not, and the other way round. Ends at shallow boundaries. */
   aheadBehind(a: Rev, b: Rev, options?: Abortable): Promise<{ ahead: number; behind: number }>;
   /** The commit that `rev` leads to. */
-  readCommit(rev: Rev, options?: Abortable): Promise<Commit>;
+  readCommit(rev: Rev, options?: RemoteOptions): Promise<Commit>;
   /** The annotated tag that `rev` names. */
-  readTag(rev: Rev, options?: Abortable): Promise<Tag>;
+  readTag(rev: Rev, options?: RemoteOptions): Promise<Tag>;
   /** Any object. `bytes()` is verified. Rejects with `MissingObject`. */
-  object(oid: Oid, options?: Abortable): Promise<ObjectHandle>;
+  object(oid: Oid, options?: RemoteOptions): Promise<ObjectHandle>;
   /** Every stored object, ordered by oid. */
   objects(options?: Abortable): AsyncIterable<{ oid: Oid; type: 'commit' | 'tree' | 'blob' | 'tag'; size: number }>;
   /** The commits whose parents were left with the remote (git's `shallow` file). */
@@ -423,9 +424,9 @@ export class Repository implements AsyncDisposable {
   /** The stored packs as pack files with their index (gitformat-pack(5)), for export. `name` is `pack-<hex>`. */
   packs(options?: Abortable): AsyncIterable<StoredPack>;
   /** The entries of the tree at `path`, as `git ls-tree`; with `recursive` all files below it, as `git ls-tree -r`. */
-  tree(rev: Rev, options?: Abortable & { path?: string; recursive?: boolean }): AsyncIterable<TreeEntry>;
+  tree(rev: Rev, options?: RemoteOptions & { path?: string; recursive?: boolean }): AsyncIterable<TreeEntry>;
   /** The file at `path` of the tree that `rev` leads to; without `path`, the blob that `rev` names. */
-  blob(rev: Rev, path?: string, options?: Abortable): Promise<BlobHandle>;
+  blob(rev: Rev, path?: string, options?: RemoteOptions): Promise<BlobHandle>;
   /**
    * Brings refs and objects up to date with a remote (git-fetch(1)). Everything becomes visible at once,
    * or nothing does. Rejects as `clone` does, with `NotFound` if there is no such remote, with
