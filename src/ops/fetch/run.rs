@@ -134,17 +134,20 @@ impl Run<'_> {
                 .filter(|_| !self.plan.bare && !self.options.update_head)
                 .map(<[u8]>::to_vec),
         };
+        mapped = self.for_merge(&known, mapped).await?;
         let mut updates = Updates::new(&rules, &local);
         updates.prune(round.stale);
         updates.decide(self.task, &known, &mapped, &transferred.refused).await?;
+        mapped.retain(|found| !transferred.refused.contains(&found.oid));
         let mut later = Vec::new();
-        if round.follow {
+        // Where a ref was rejected, git leaves it at that; the next fetch follows the tags.
+        if round.follow && updates.is_ok() {
             let (mut now, missing) = self.follow(&known, refs, &local, &updates).await?;
             later = missing;
             updates.decide(self.task, &known, &now, &[]).await?;
             mapped.append(&mut now);
         }
-        self.heads(&known, &mapped, fetched).await?;
+        heads(&mapped, fetched);
         if self.options.atomic {
             updates.all_or_none();
         }
@@ -183,23 +186,24 @@ impl Run<'_> {
         Ok(tags.into_iter().partition(|tag| here.contains(&tag.oid)))
     }
 
-    /// What git would write to FETCH_HEAD (`append_fetch_head`).
-    async fn heads(&self, known: &Known<'_>, mapped: &[Mapped], fetched: &mut Fetched) -> Outcome<()> {
-        let url = fetched.url.trim_end_matches('/');
-        let url = url.strip_suffix(".git").unwrap_or(url).to_owned();
-        let mut heads = Vec::new();
-        for found in mapped.iter().filter(|found| found.merge != ForMerge::Ignore) {
-            let is_commit = known.commit(found.oid).await?.is_some();
-            heads.push(FetchHead {
-                oid: found.oid,
-                name: found.remote.clone(),
-                for_merge: found.merge == ForMerge::Merge && is_commit,
-                note: note(&found.remote, &url),
-            });
+    /// What does not lead to a commit cannot be merged, and comes after what can, a tracking ref
+    /// too (`store_updated_refs`; not in a dry run, which writes no FETCH_HEAD).
+    async fn for_merge(&self, known: &Known<'_>, mut mapped: Vec<Mapped>) -> Outcome<Vec<Mapped>> {
+        if self.options.dry_run {
+            return Ok(mapped);
         }
-        fetched.heads.append(&mut heads);
-        fetched.heads.sort_by_key(|head| !head.for_merge);
-        Ok(())
+        let oids: Vec<ObjectId> = mapped.iter().map(|found| found.oid).collect();
+        for (found, kind) in mapped.iter_mut().zip(known.kinds(&oids).await?) {
+            let leads_to_commit = match kind {
+                Some(Kind::Commit) => true,
+                Some(Kind::Tag) => known.commit(found.oid).await?.is_some(),
+                _ => false,
+            };
+            if !leads_to_commit {
+                found.merge = ForMerge::No;
+            }
+        }
+        Ok(mapped)
     }
 
     /// What the changed tags lead to.
@@ -291,6 +295,20 @@ impl Run<'_> {
         self.task.shield()?;
         publication.commit().await.at(Stage::Update)
     }
+}
+
+/// What git would write to FETCH_HEAD (`append_fetch_head`).
+fn heads(mapped: &[Mapped], fetched: &mut Fetched) {
+    let url = fetched.url.trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url).to_owned();
+    let told = mapped.iter().filter(|found| found.merge != ForMerge::Ignore);
+    fetched.heads.extend(told.map(|found| FetchHead {
+        oid: found.oid,
+        name: found.remote.clone(),
+        for_merge: found.merge == ForMerge::Merge,
+        note: note(&found.remote, &url),
+    }));
+    fetched.heads.sort_by_key(|head| !head.for_merge);
 }
 
 /// What one transfer and its publication are about.

@@ -127,9 +127,14 @@ impl<'a> Updates<'a> {
         Ok(())
     }
 
+    /// Whether none was rejected so far.
+    pub(super) fn is_ok(&self) -> bool {
+        self.changes.iter().all(|change| change.kind != UpdateKind::Rejected)
+    }
+
     /// If one was rejected, all are.
     pub(super) fn all_or_none(&mut self) {
-        if self.changes.iter().all(|change| change.kind != UpdateKind::Rejected) {
+        if self.is_ok() {
             return;
         }
         for change in self.changes.iter_mut().filter(|change| change.kind.changes()) {
