@@ -6,6 +6,8 @@
 mod catalog;
 #[path = "store_faults.rs"]
 mod faults;
+#[path = "support/faulty.rs"]
+mod faulty;
 #[path = "store_lookup.rs"]
 mod lookup;
 #[path = "store_objects.rs"]

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use gitside::format::object::Kind;
 use gitside::format::pack::PackIndex;
-use gitside::host::{Async, Backend, Batch, LockGuard, LockMode, Read, Row, Storage, StorageError, Table, Usage, Wait};
+use gitside::host::{Storage, StorageError};
 use gitside::store::StoreError;
 use gitside::store::catalog::Catalog;
 use gitside::store::memory::MemoryStorage;
@@ -16,156 +16,8 @@ use gitside::store::pack_store::PackSink;
 use gitside::store::publish::Publication;
 use gitside::store::refs::Refs;
 
+use crate::faulty::{Faulty, KILLS, Kill, Plan};
 use crate::support::{PackBuilder, Random, first_refs, run, try_run};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kill {
-    /// The call fails and does nothing.
-    Fail,
-    /// The call is done, and fails all the same.
-    FailLate,
-    /// There is no room.
-    Quota,
-    /// The call never returns.
-    Hang,
-    /// It is done, and never returns: the tab dies right after.
-    HangLate,
-}
-
-const KILLS: [Kill; 5] = [Kill::Fail, Kill::FailLate, Kill::Quota, Kill::Hang, Kill::HangLate];
-
-/// What all handles of a faulty storage share.
-struct Plan {
-    left: Cell<usize>,
-    kill: Kill,
-    calls: Cell<usize>,
-    /// Called after every commit that went through.
-    after_commit: RefCell<Box<dyn FnMut()>>,
-}
-
-impl Plan {
-    /// Whether this call is the one.
-    fn strikes(&self) -> bool {
-        self.calls.set(self.calls.get() + 1);
-        let left = self.left.get();
-        self.left.set(left.saturating_sub(1));
-        left == 1
-    }
-
-    async fn around<T>(&self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
-        if !self.strikes() {
-            return call.await;
-        }
-        let detail = "injected".to_owned();
-        match self.kill {
-            Kill::Fail => Err(StorageError::Other { detail }),
-            Kill::Quota => Err(StorageError::Quota { detail }),
-            Kill::Hang => std::future::pending().await,
-            Kill::FailLate => {
-                call.await?;
-                Err(StorageError::Other { detail })
-            }
-            Kill::HangLate => {
-                call.await?;
-                std::future::pending().await
-            }
-        }
-    }
-}
-
-struct Faulty {
-    inner: Rc<dyn Storage>,
-    plan: Rc<Plan>,
-}
-
-struct FaultyBackend {
-    inner: Rc<dyn Backend>,
-    plan: Rc<Plan>,
-}
-
-impl Backend for FaultyBackend {
-    fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.get_many(reads)))
-    }
-
-    fn list<'a>(
-        &'a self,
-        table: Table,
-        prefix: &'a [u8],
-        after: Option<&'a [u8]>,
-        limit: usize,
-    ) -> Async<'a, Result<Vec<Row>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.list(table, prefix, after, limit)))
-    }
-
-    fn list_keys<'a>(
-        &'a self,
-        table: Table,
-        prefix: &'a [u8],
-        after: Option<&'a [u8]>,
-        limit: usize,
-    ) -> Async<'a, Result<Vec<Vec<u8>>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.list_keys(table, prefix, after, limit)))
-    }
-
-    fn commit(&self, batch: Batch) -> Async<'_, Result<(), StorageError>> {
-        let commit = async {
-            self.inner.commit(batch).await?;
-            (self.plan.after_commit.borrow_mut())();
-            Ok(())
-        };
-        Box::pin(self.plan.around(commit))
-    }
-
-    fn close(&self) {
-        self.inner.close();
-    }
-}
-
-impl Storage for Faulty {
-    fn open<'a>(&'a self, database: &'a str) -> Async<'a, Result<Rc<dyn Backend>, StorageError>> {
-        Box::pin(self.plan.around(async {
-            let backend = FaultyBackend {
-                inner: self.inner.open(database).await?,
-                plan: Rc::clone(&self.plan),
-            };
-            Ok(Rc::new(backend) as Rc<dyn Backend>)
-        }))
-    }
-
-    fn destroy<'a>(&'a self, database: &'a str) -> Async<'a, Result<(), StorageError>> {
-        Box::pin(self.plan.around(self.inner.destroy(database)))
-    }
-
-    fn databases<'a>(&'a self, prefix: &'a str) -> Async<'a, Result<Option<Vec<String>>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.databases(prefix)))
-    }
-
-    fn lock<'a>(
-        &'a self,
-        name: &'a str,
-        mode: LockMode,
-        wait: Wait,
-    ) -> Async<'a, Result<Option<LockGuard>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.lock(name, mode, wait)))
-    }
-
-    fn locks_span_tabs(&self) -> bool {
-        true
-    }
-
-    fn unique_id(&self) -> Result<String, StorageError> {
-        self.inner.unique_id()
-    }
-
-    fn usage(&self) -> Async<'_, Usage> {
-        self.inner.usage()
-    }
-
-    fn persist(&self) -> Async<'_, bool> {
-        self.inner.persist()
-    }
-}
 
 fn sample() -> (Vec<u8>, PackIndex) {
     let mut pack = PackBuilder::new();

@@ -1,11 +1,12 @@
 //! What a repository holds, read from git and from gitside in the same shape, so that the two can
 //! be compared; and a gitside repository written out as a bare one, so that git can judge it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use gitside::format::pack::write::PackWriter;
 use gitside::ops::{Repository, export, for_each_ref};
 use gitside::task::Task;
 use gitside_server::repos::Repo;
@@ -151,6 +152,7 @@ pub async fn write_bare(task: &Task, repo: &Repository, path: &Path) -> Repo {
             file.write_all(&piece).unwrap();
         }
     }
+    write_loose(task, repo, &bare).await;
     let mut packed = b"# pack-refs with: \n".to_vec();
     for listed in for_each_ref::list(task, repo, b"").await.unwrap() {
         match (listed.name.as_slice(), listed.symbolic, listed.oid) {
@@ -171,6 +173,35 @@ pub async fn write_bare(task: &Task, repo: &Repository, path: &Path) -> Repo {
         fs::write(path.join("shallow"), shallow).unwrap();
     }
     bare
+}
+
+/// Writes the objects that are in no pack.
+async fn write_loose(task: &Task, repo: &Repository, bare: &Repo) {
+    let mut loose = BTreeSet::new();
+    let mut objects = export::objects(repo);
+    loop {
+        let batch = objects.next_batch(task, 1000).await.unwrap();
+        if batch.is_empty() {
+            break;
+        }
+        loose.extend(batch.iter().map(|stored| stored.oid));
+    }
+    for pack in repo.odb.packs() {
+        for entry in repo.odb.pack_index(&pack).await.unwrap().entries {
+            loose.remove(&entry.oid);
+        }
+    }
+    if loose.is_empty() {
+        return;
+    }
+    let mut bytes = Vec::new();
+    let mut pack = PackWriter::begin(u32::try_from(loose.len()).unwrap(), &mut bytes);
+    for oid in loose {
+        let object = repo.odb.read(&oid).await.unwrap();
+        pack.object(object.kind, &object.data, &mut bytes);
+    }
+    pack.finish(&mut bytes);
+    bare.git_with(["index-pack", "--stdin"], &bytes).unwrap();
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
