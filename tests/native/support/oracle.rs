@@ -139,7 +139,8 @@ impl Listing {
 /// Writes a stored repository to `path` as a bare repository, from what the public calls give.
 pub async fn write_bare(task: &Task, repo: &Repository, path: &Path) -> Repo {
     let bare = Repo::init(path, "main").unwrap();
-    for pack in export::packs(repo) {
+    let mut partial = false;
+    for (pack, stored) in export::packs(repo).into_iter().zip(repo.odb.packs()) {
         let base = path.join("objects/pack").join(pack.name());
         let mut file = fs::File::create(base.with_extension("pack")).unwrap();
         let mut stream = pack.stream();
@@ -151,6 +152,16 @@ pub async fn write_bare(task: &Task, repo: &Repository, path: &Path) -> Repo {
         while let Some(piece) = index.next_piece(task).await.unwrap() {
             file.write_all(&piece).unwrap();
         }
+        if stored.promisor {
+            fs::write(base.with_extension("promisor"), "").unwrap();
+            partial = true;
+        }
+    }
+    if partial {
+        let text = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n\
+                    [extensions]\n\tpartialClone = origin\n\
+                    [remote \"origin\"]\n\tpromisor = true\n";
+        fs::write(path.join("config"), text).unwrap();
     }
     write_loose(task, repo, &bare).await;
     let mut packed = b"# pack-refs with: \n".to_vec();
