@@ -176,7 +176,8 @@ fn one(
 /// * It fails and leaves refs pruned, or objects that nothing reaches.
 /// * It crashes.
 /// * It prunes what it fetches in the same call, where the refspec has a short name on the left
-///   and a full one on the right (`get_stale_heads_cb` looks for the short one), and then fails.
+///   and a full one on the right (`get_stale_heads_cb` looks for the short one); then it fails, or
+///   takes the ref for up to date though it is gone.
 fn parts_ways(git: &Told, said: &str, changed: bool) -> bool {
     let name = |line: &String| line.rsplit(' ').next().map(str::to_owned);
     let pruned = git.refs.iter().filter(|line| line.starts_with('-'));
@@ -185,7 +186,7 @@ fn parts_ways(git: &Told, said: &str, changed: bool) -> bool {
         || said.contains("does not allow request for unadvertised object")
         || (git.exit == 128 && changed)
         || git.exit == told::CRASHED
-        || again.next().is_some_and(|_| git.exit != 0)
+        || again.next().is_some()
 }
 
 /// Two things that git does since 2.48: it makes `refs/remotes/<remote>/HEAD` where there is none,
@@ -198,6 +199,11 @@ fn follow_heads(pair: &Pair, served: &Served, git: &State, ours: &mut State, tol
         let head = ours.refs["HEAD"].clone();
         match &served.head {
             Head::Branch(name) if head == format!("ref: {name}") => {}
+            // Version 0 does not say that a HEAD is detached: a branch with its object is as good.
+            Head::Detached(oid)
+                if head
+                    .strip_prefix("ref: ")
+                    .is_some_and(|name| served.refs.get(name) == Some(oid)) => {}
             other => told.push(format!("HEAD of the mirror: {head}, the server's {other:?}")),
         }
         pair.follow_head(&head);

@@ -18,6 +18,12 @@ pub struct Files {
     gitlink: Option<ObjectId>,
 }
 
+impl Files {
+    pub fn is_empty(&self) -> bool {
+        self.root.is_empty() && self.folder.is_empty() && self.gitlink.is_none()
+    }
+}
+
 /// A commit that others may build on.
 #[derive(Clone)]
 pub struct Commit {

@@ -181,6 +181,10 @@ impl Served {
                 None => self.annotate(commit.oid),
             },
             1 => {
+                // The empty tree is always there for git, even where nobody has sent it.
+                if commit.files.is_empty() {
+                    return;
+                }
                 let tree = self.maker.tree(&commit.files);
                 self.kinds.insert(tree, Kind::Tree);
                 if random.once_in(2) { tree } else { self.annotate(tree) }

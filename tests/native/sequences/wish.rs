@@ -52,7 +52,9 @@ impl Wish {
                     since: Some(cut(random, served)),
                     exclude: Vec::new(),
                 },
-                6 => match served.any_ref(random, "refs/") {
+                // Over HTTP in version 0, git sends other names than ASCII ones in quotes, which no server
+                // understands.
+                6 => match served.any_ref(random, "refs/").filter(|name| name.is_ascii()) {
                     Some(name) => Depth::Cut {
                         since: None,
                         exclude: vec![name],
