@@ -429,7 +429,8 @@ export class Repository implements AsyncDisposable {
   blob(rev: Rev, path?: string, options?: RemoteOptions): Promise<BlobHandle>;
   /**
    * Brings refs and objects up to date with a remote (git-fetch(1)). Everything becomes visible at once,
-   * or nothing does. Rejects as `clone` does, with `NotFound` if there is no such remote, with
+   * or nothing does; only tags that the server does not send along come in a second step, and a warning
+   * tells if that fails. Rejects as `clone` does, with `NotFound` if there is no such remote, with
    * `RefNotFound` if it has no ref that a refspec names, and with `Busy` if another call has been writing
    * to the repository for half a minute.
    */
@@ -438,7 +439,7 @@ export class Repository implements AsyncDisposable {
    * Fetches what `branch` follows (`branch.<name>.remote` and `.merge`) and moves it forward, if that
    * loses nothing (`git pull --ff-only`). A branch that is not here is made.
    */
-  pull(branch: string, options?: FetchOptions): Promise<PullResult>;
+  pull(branch: string, options?: Omit<FetchOptions, 'dryRun'>): Promise<PullResult>;
   /**
    * Packs the repository anew (git-gc(1)): what refs and reflogs reach into one pack, what came from a
    * promisor into another, and what nothing reaches into a third, until its grace period is over.

@@ -8,6 +8,8 @@
 //! Kinds are held against what the links say, as `mark_link()` in `index-pack.c` does. Gitlinks are
 //! not followed. Memory: about 40 bytes for each id, no edges but those between commits.
 
+mod history;
+
 use std::collections::HashSet;
 use std::fmt;
 
@@ -16,6 +18,8 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::format::tree::{EntryKind, TreeIter};
+
+pub use history::{Frontier, History};
 
 /// Objects and what they point to.
 pub struct Links {
@@ -74,57 +78,6 @@ pub struct NotConnected {
     pub count: u64,
     /// At most ten of them, each with an object that names it (`None`: a ref does).
     pub missing: Vec<(ObjectId, Option<ObjectId>)>,
-}
-
-/// The commits of a [`Links`] with their parents.
-pub struct History<'a> {
-    links: &'a Links,
-    /// Commit and parent, in order.
-    parents: Vec<(u32, u32)>,
-}
-
-/// What a walk over noted commits came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frontier {
-    /// The noted commits that were reached.
-    pub inside: HashSet<ObjectId>,
-    /// The commits they lead to that were not noted; among them the tip, if it was not.
-    pub outside: Vec<ObjectId>,
-}
-
-impl History<'_> {
-    /// Walks from `tip`; parents of the `shallow` commits do not count.
-    pub fn from(&self, tip: &ObjectId, shallow: &HashSet<ObjectId>) -> Frontier {
-        let mut frontier = Frontier::default();
-        let mut seen = HashSet::from([*tip]);
-        let mut waiting = vec![*tip];
-        while let Some(oid) = waiting.pop() {
-            let noted = self.links.find(&oid);
-            let noted = noted.filter(|number| self.links.node(*number).is_some_and(|node| node.kind.is_some()));
-            let Some(number) = noted else {
-                frontier.outside.push(oid);
-                continue;
-            };
-            frontier.inside.insert(oid);
-            if shallow.contains(&oid) {
-                continue;
-            }
-            waiting.extend(self.edges(number).filter(|parent| seen.insert(*parent)));
-        }
-        frontier
-    }
-
-    /// The parents of a noted commit.
-    pub fn parents(&self, oid: &ObjectId) -> impl Iterator<Item = ObjectId> {
-        self.links.find(oid).into_iter().flat_map(|number| self.edges(number))
-    }
-
-    fn edges(&self, number: u32) -> impl Iterator<Item = ObjectId> {
-        let first = self.parents.partition_point(|(commit, _)| *commit < number);
-        let edges = self.parents.get(first..).unwrap_or_default().iter();
-        let edges = edges.take_while(move |(commit, _)| *commit == number);
-        edges.filter_map(|(_, parent)| self.links.node(*parent).map(|node| node.oid))
-    }
 }
 
 /// How many missing objects an error names.
@@ -227,13 +180,6 @@ impl Links {
     /// The kind of an object that was noted.
     pub fn kind(&self, oid: &ObjectId) -> Option<Kind> {
         self.node(self.find(oid)?)?.kind
-    }
-
-    /// The noted commits by parent, for walks from several tips.
-    pub fn history(&self) -> History<'_> {
-        let mut parents = self.parents.clone();
-        parents.sort_unstable();
-        History { links: self, parents }
     }
 
     /// Notes an object; `cut`: a commit at a shallow boundary, whose parents do not count.

@@ -7,6 +7,7 @@ use crate::format::oid::ObjectId;
 use crate::ops::Repository;
 use crate::ops::fault::{At, quoted};
 use crate::ops::fetch::{self, Fetched, RefChange, UpdateKind};
+use crate::ops::history::Commits;
 use crate::ops::merge_base::{ahead_behind, merge_base};
 use crate::ops::reflog;
 use crate::ops::remotes;
@@ -41,14 +42,19 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
         return Err(follows_nothing(short).into());
     };
     let remote = String::from_utf8_lossy(remote).into_owned();
+    if options.dry_run {
+        let message = "a pull cannot be tried out";
+        return Err(GitError::new(Code::Unsupported, Stage::Request, message)
+            .with_hint("fetch takes dryRun, and aheadBehind tells how branches stand")
+            .into());
+    }
     let options = fetch::Options {
         remote: options.remote.clone().or(Some(remote)),
         branch: Some(name.clone()),
         ..options.clone()
     };
     let mut fetched = fetch::fetch(task, repo, &options).await?;
-    let upstream = fetched.heads.iter().find(|head| head.for_merge && head.name == *merge);
-    let Some(upstream) = upstream.map(|head| head.oid) else {
+    let Some(upstream) = fetched.heads.first().filter(|head| head.for_merge).cloned() else {
         let shown = quoted(merge);
         return Err(
             GitError::new(Code::RefNotFound, Stage::Update, format!("the remote has no {shown}"))
@@ -57,19 +63,15 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
                 .into(),
         );
     };
-    let writer = repo.writer(task).await?;
-    let old = repo
-        .refs
-        .resolve(&name)
-        .await
-        .at(Stage::Update)?
-        .and_then(|found| found.oid);
+    let new = commit(task, repo, upstream.oid).await?;
+    let old = repo.refs.resolve(&name).await.at(Stage::Update)?;
+    let old = old.and_then(|found| found.oid);
     let (mut ahead, mut behind, mut merge_bases) = (0, 0, Vec::new());
     let kind = match old {
         None => UpdateKind::New,
-        Some(old) if old == upstream => UpdateKind::UpToDate,
+        Some(old) if old == new => UpdateKind::UpToDate,
         Some(old) => {
-            let (ours, theirs) = (old.to_hex(), upstream.to_hex());
+            let (ours, theirs) = (old.to_hex(), new.to_hex());
             let counts = ahead_behind(task, repo, ours.as_bytes(), theirs.as_bytes()).await?;
             (ahead, behind) = (counts.ahead, counts.behind);
             merge_bases = merge_base(task, repo, ours.as_bytes(), theirs.as_bytes()).await?;
@@ -80,12 +82,14 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
             }
         }
     };
-    if kind.changes() && !options.dry_run {
+    if kind.changes() {
+        // A branch that moved meanwhile is not what was looked at: the call fails with RefConflict.
+        let writer = repo.writer(task).await?;
         let mut publication = Publication::new(&writer);
         let update = RefUpdate {
             name: name.clone(),
             expect: Some(old),
-            new: Some(Target::Direct(upstream)),
+            new: Some(Target::Direct(new)),
             peeled: None,
         };
         let message = if old.is_some() {
@@ -99,13 +103,12 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
     }
     fetched.changes.push(RefChange {
         name,
-        remote: Some(merge.clone()),
+        remote: Some(upstream.name),
         old,
-        new: Some(if kind == UpdateKind::UpToDate {
-            old.unwrap_or(upstream)
-        } else {
-            upstream
-        }),
+        new: match kind {
+            UpdateKind::UpToDate => old,
+            _ => Some(new),
+        },
         kind,
         reason: (kind == UpdateKind::Rejected).then(|| "non-fast-forward".to_owned()),
     });
@@ -114,6 +117,21 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
         ahead,
         behind,
         merge_bases,
+    })
+}
+
+/// The commit that was fetched, or that the tag that was fetched leads to.
+async fn commit(task: &Task, repo: &Repository, oid: ObjectId) -> Outcome<ObjectId> {
+    let shallow = repo.meta.shallow().await.at(Stage::Update)?;
+    let peeled = Commits::new(task, &repo.odb, &shallow).peel([oid]).await?;
+    peeled.follow(&oid).0.ok_or_else(|| {
+        GitError::new(
+            Code::MissingObject,
+            Stage::Update,
+            format!("what was fetched, {oid}, leads to no commit here"),
+        )
+        .with("oid", Datum::Text(oid.to_hex()))
+        .into()
     })
 }
 

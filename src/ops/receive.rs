@@ -112,6 +112,15 @@ impl Received {
         self.objects
     }
 
+    /// How many of them were not stored before, as far as that was looked at: a pack is kept whole.
+    pub fn stored(&self) -> u64 {
+        match &self.stored {
+            Stored::Nothing => 0,
+            Stored::Pack(_) => self.objects,
+            Stored::Objects(objects) => objects.len() as u64,
+        }
+    }
+
     /// Bytes that are stored of them, or will be.
     pub fn bytes(&self) -> u64 {
         match &self.stored {

@@ -6,7 +6,7 @@ mod support;
 use gitside::error::Code;
 use gitside::ops::fetch::{self, UpdateKind};
 use gitside::ops::pull::{Pulled, pull};
-use gitside::ops::{Repository, clone};
+use gitside::ops::{Repository, clone, config};
 use gitside::store::publish::{Publication, RefUpdate};
 use gitside::store::refs::Target;
 use gitside::task::Task;
@@ -207,5 +207,83 @@ fn a_branch_whose_source_is_gone_is_a_typed_error_and_stays() {
             .unwrap_err();
         assert_eq!(failure.error().unwrap().code, Code::RefNotFound);
         assert_eq!(world.branch().await, before);
+    });
+}
+
+#[test]
+fn a_branch_that_follows_an_annotated_tag_gets_the_commit_and_a_short_name_is_enough() {
+    block_on(async {
+        let world = World::new().await;
+        world.grow(2);
+        let tip = said(&world.source, &["rev-parse", "main"]);
+        said(&world.source, &["tag", "-a", "-m", "one", "v1", "main"]);
+        world.grow(1);
+        config::set(&world.task, &world.repo, b"branch.main.merge", Some(b"v1"))
+            .await
+            .unwrap();
+        let pulled = world.pull("main").await;
+        let last = pulled.fetched.changes.last().unwrap();
+        assert_eq!(
+            (last.kind, last.remote.as_deref()),
+            (UpdateKind::FastForward, Some(b"refs/tags/v1".as_slice()))
+        );
+        assert_eq!(world.branch().await, tip, "the commit, not the tag");
+        config::set(&world.task, &world.repo, b"branch.main.merge", Some(b"main"))
+            .await
+            .unwrap();
+        let pulled = world.pull("main").await;
+        assert_eq!(pulled.fetched.changes.last().unwrap().kind, UpdateKind::FastForward);
+        assert_eq!(world.branch().await, said(&world.source, &["rev-parse", "main"]));
+    });
+}
+
+#[test]
+fn a_pull_cannot_be_tried_out() {
+    block_on(async {
+        let world = World::new().await;
+        let options = fetch::Options {
+            dry_run: true,
+            ..fetch::Options::default()
+        };
+        let failure = pull(&world.task, &world.repo, b"main", &options).await.unwrap_err();
+        assert_eq!(failure.error().unwrap().code, Code::Unsupported);
+    });
+}
+
+#[test]
+fn a_remote_branch_called_head_is_fetched_beside_the_others() {
+    block_on(async {
+        let world = World::new().await;
+        for name in ["refs/heads/HEAD", "refs/heads/other/HEAD/x"] {
+            said(&world.source, &["update-ref", name, "refs/heads/main"]);
+        }
+        let url = config::get(&world.task, &world.repo, b"remote.origin.url")
+            .await
+            .unwrap()
+            .unwrap();
+        config::set(&world.task, &world.repo, b"remote.other.url", Some(&url))
+            .await
+            .unwrap();
+        let refspec = b"+refs/heads/*:refs/remotes/other/*";
+        config::set(&world.task, &world.repo, b"remote.other.fetch", Some(refspec))
+            .await
+            .unwrap();
+        let options = fetch::Options {
+            remote: Some("other".to_owned()),
+            ..fetch::Options::default()
+        };
+        let fetched = fetch::fetch(&world.task, &world.repo, &options).await.unwrap();
+        assert!(fetched.is_ok(), "{fetched:?}");
+        let head = world
+            .repo
+            .refs
+            .resolve(b"refs/remotes/other/HEAD")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            head.name, b"refs/remotes/other/HEAD",
+            "the branch, not a pointer to the default one"
+        );
     });
 }

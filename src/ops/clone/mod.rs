@@ -269,12 +269,13 @@ async fn attempt(
     Ok(filter.is_some().then(|| session.known()))
 }
 
+/// What git says of a server without object filters.
+pub(crate) const NO_FILTERS: &str = "the server does not support object filters; everything is fetched";
+
 /// Tells of a server that cannot do its part in a partial clone.
 fn warn(task: &Task, filters: bool, single_objects: bool) {
     if !filters {
-        task.tell(Event::Warning(
-            "the server does not support object filters; everything is fetched".to_owned(),
-        ));
+        task.tell(Event::Warning(NO_FILTERS.to_owned()));
     } else if !single_objects {
         task.tell(Event::Warning(
             "the server speaks an older version of the protocol and gives out no single objects: what the filter left \

@@ -82,7 +82,7 @@ impl<'a> Known<'a> {
         let outside = match &self.history {
             None => vec![new],
             Some((history, cut)) => {
-                let frontier = history.from(&new, cut);
+                let frontier = history.from(&new, Some(&old), cut);
                 if frontier.inside.contains(&old) {
                     return Ok(true);
                 }

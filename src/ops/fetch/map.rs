@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
-use crate::format::refname::RefName;
+use crate::format::refname::{RefName, expansions};
 use crate::format::refspec::RefSpec;
 use crate::ops::fault::quoted;
 use crate::ops::remotes::TagMode;
@@ -231,14 +231,6 @@ pub(super) fn map(
     Ok(mapped)
 }
 
-/// What the remote's refs point to and what its tags peel to, in the order of their names.
-pub(super) fn remote_tips(refs: &RemoteRefs) -> Vec<ObjectId> {
-    let mut named: Vec<_> = refs.iter().collect();
-    named.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
-    let oids = named.into_iter().flat_map(|found| [Some(found.oid), found.peeled]);
-    oids.flatten().collect()
-}
-
 /// The objects of the remote's tags that are not here by name: what [`map`] has to know of.
 pub(super) fn tag_objects(refs: &RemoteRefs, local: &LocalRefs) -> Vec<ObjectId> {
     let tags = refs.iter().filter(|found| {
@@ -375,7 +367,8 @@ fn track(mapped: &[Mapped], local: &LocalRefs, spec: &RefSpec, into: &mut Vec<Ma
 /// What `branch.<name>.merge` names is for merging, and fetched even if no refspec stores it
 /// (`add_merge_config`).
 fn merge(refs: &RemoteRefs, name: &[u8], mapped: &mut Vec<Mapped>) {
-    if let Some(found) = mapped.iter_mut().find(|found| found.remote == name) {
+    let names = expansions(name);
+    if let Some(found) = mapped.iter_mut().find(|found| names.contains(&found.remote)) {
         found.merge = ForMerge::Merge;
         return;
     }

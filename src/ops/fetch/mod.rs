@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Refs, objects and the shallow boundary become visible in one transaction; a fetch that does not
-//! get there leaves everything as it was.
+//! get there leaves everything as it was. Only tags that point to what was fetched, and that the
+//! server did not send along, come after it, in a transaction of their own.
 
 mod known;
 mod map;
@@ -138,6 +139,9 @@ pub struct FetchHead {
 /// git's `INFINITE_DEPTH`.
 const INFINITE_DEPTH: u32 = 0x7fff_ffff;
 
+/// How often the remote is listed anew because the configuration changed meanwhile.
+const CONFIG_ATTEMPTS: usize = 3;
+
 /// git's `fetch.unpackLimit`.
 const UNPACK_LIMIT: i64 = 100;
 
@@ -181,9 +185,20 @@ pub async fn fetch(task: &Task, repo: &Repository, options: &Options) -> Outcome
 }
 
 async fn attempt(task: &Task, repo: &Repository, options: &Options) -> Outcome<Fetched> {
-    let plan = task.race(Plan::make(repo, options)).await??;
-    let (mut session, refs) = task.race(plan.list(task, repo, options)).await??;
-    let writer = repo.writer(task).await?;
+    let mut plan = task.race(Plan::make(repo, options)).await??;
+    let (mut session, mut refs) = task.race(plan.list(task, repo, options)).await??;
+    let mut writer = repo.writer(task).await?;
+    for _ in 0..CONFIG_ATTEMPTS {
+        // Nobody changes the configuration from here on; somebody may have before.
+        let current = task.race(Plan::make(repo, options)).await??;
+        if current.text == plan.text {
+            break;
+        }
+        drop(writer);
+        plan = current;
+        (session, refs) = task.race(plan.list(task, repo, options)).await??;
+        writer = repo.writer(task).await?;
+    }
     let run = Run {
         task,
         repo,

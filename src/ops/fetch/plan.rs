@@ -23,6 +23,8 @@ use crate::task::{Event, Task};
 
 /// What the configuration and the caller want together.
 pub(super) struct Plan {
+    /// The configuration it was made of.
+    pub(super) text: Vec<u8>,
     pub(super) remote: RemoteConfig,
     pub(super) url: RemoteUrl,
     pub(super) given: Vec<RefSpec>,
@@ -36,6 +38,8 @@ pub(super) struct Plan {
     /// The configuration as it has to be from now on, if the remote becomes a promisor by this.
     pub(super) registered: Option<Vec<u8>>,
     pub(super) bare: bool,
+    /// Whether the remote's HEAD is noted where it is not yet (`remote.<name>.followRemoteHEAD`).
+    pub(super) follows_head: bool,
     /// Who the reflogs say it was, and what was asked for.
     pub(super) who: Rc<Who>,
     pub(super) action: String,
@@ -94,6 +98,8 @@ impl Plan {
             prune: options.prune.or(remote.prune).unwrap_or(false),
             algorithm: algorithm(&config, options)?,
             unpack_below: unpack_below(&config),
+            text: config.as_bytes().to_vec(),
+            follows_head: follows_head(&config, &remote.name),
             who: reflog::who(&repo.host, &config),
             action: action(options),
             bare: config.get_bool(b"core.bare") == Some(true),
@@ -191,6 +197,13 @@ fn registered(
             Err(GitError::new(Code::Internal, Stage::Request, message).into())
         }
     }
+}
+
+fn follows_head(config: &Config, remote: &[u8]) -> bool {
+    let key = [b"remote.", remote, b".followRemoteHEAD"].concat();
+    !config
+        .get(&key)
+        .is_some_and(|value| value.eq_ignore_ascii_case(b"never"))
 }
 
 /// The call as git's reflogs have it: its name and arguments, URLs without a login.

@@ -1,6 +1,6 @@
 //! A fetch that holds the right to write: `do_fetch` of git's builtin/fetch.c.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::known::Known;
 use super::map::{self, LocalRefs, Mapped, TAGS, Wish};
@@ -11,8 +11,11 @@ use super::{Depth, FetchHead, Fetched, ForMerge, Options, RefChange, UpdateKind}
 use crate::error::{Code, GitError, Outcome, Stage};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
+use crate::format::refname::conflict;
+use crate::format::refspec::RefSpec;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::ops::negotiate;
 use crate::ops::remote::{Deepen, Session};
 use crate::protocol::remote_refs::{RemoteHead, RemoteRefs};
 use crate::store::meta::Stats;
@@ -72,7 +75,15 @@ impl Run<'_> {
                 deepen: Deepen::No,
                 follow: false,
             };
-            self.round(session, refs, round, &mut fetched).await?;
+            // What was fetched before is published: that this failed does not undo it.
+            if let Err(failure) = self.round(session, refs, round, &mut fetched).await {
+                let message = failure
+                    .error()
+                    .map_or_else(|| failure.to_string(), |error| error.message.clone());
+                self.task.tell(Event::Warning(format!(
+                    "tags of what was fetched could not be fetched themselves; the next fetch tries again: {message}"
+                )));
+            }
         }
         Ok(fetched)
     }
@@ -100,7 +111,7 @@ impl Run<'_> {
         fetched: &mut Fetched,
     ) -> Outcome<Vec<Mapped>> {
         let Round { local, mut mapped, .. } = round;
-        let (local_tips, remote_tips) = (local.tips(), map::remote_tips(refs));
+        let (local_tips, remote_tips) = (local.tips(), negotiate::remote_tips(refs.iter()));
         let ask = Ask {
             mapped: &mapped,
             local_tips: &local_tips,
@@ -108,7 +119,7 @@ impl Run<'_> {
             deepen: round.deepen.clone(),
             include_tag: round.follow,
             filter: self.plan.filter.as_ref(),
-            promisor: self.plan.remote.promisor || self.plan.filter.is_some(),
+            promisor: self.plan.remote.promisor,
             algorithm: self.plan.algorithm,
             unpack_below: self.plan.unpack_below,
         };
@@ -138,13 +149,13 @@ impl Run<'_> {
         let mut updates = Updates::new(&rules, &local);
         updates.prune(round.stale);
         updates.decide(self.task, &known, &mapped, &transferred.refused).await?;
-        mapped.retain(|found| !transferred.refused.contains(&found.oid));
+        mapped.retain(|found| !transferred.refused.contains(&found.remote));
         let mut later = Vec::new();
         // Where a ref was rejected, git leaves it at that; the next fetch follows the tags.
         if round.follow && updates.is_ok() {
             let (mut now, missing) = self.follow(&known, refs, &local, &updates).await?;
             later = missing;
-            updates.decide(self.task, &known, &now, &[]).await?;
+            updates.decide(self.task, &known, &now, &BTreeSet::new()).await?;
             mapped.append(&mut now);
         }
         heads(&mapped, fetched);
@@ -243,13 +254,24 @@ impl Run<'_> {
         };
         let branch = branch.as_bytes();
         if self.plan.remote.mirror {
-            let moves = local.head_branch() != Some(branch) && exists(branch);
+            let mirrored = |spec: &RefSpec| spec.map(branch).is_some_and(|name| name == branch);
+            let is_mirror = self.plan.bare && self.plan.configured.iter().any(mirrored);
+            let moves = is_mirror && local.head_branch() != Some(branch) && exists(branch);
             return moves.then(|| set(b"HEAD", branch));
         }
         let tracking = self.plan.configured.iter().find_map(|spec| spec.map(branch))?;
         let directory = [b"refs/remotes/", self.plan.remote.name.as_slice(), b"/"].concat();
         let head = [directory.as_slice(), b"HEAD"].concat();
-        let wanted = tracking.starts_with(&directory) && exists(&tracking) && !local.contains(&head);
+        let changed = changes
+            .iter()
+            .filter(|change| change.kind.changes() && change.new.is_some());
+        let names: BTreeSet<&[u8]> = local
+            .names()
+            .chain(changed.map(|change| &change.name))
+            .map(Vec::as_slice)
+            .collect();
+        let free = !names.contains(head.as_slice()) && conflict(&names, &head).is_none();
+        let wanted = self.plan.follows_head && tracking.starts_with(&directory) && exists(&tracking) && free;
         wanted.then(|| set(&head, &tracking))
     }
 
@@ -265,7 +287,7 @@ impl Run<'_> {
         stats.last_fetched = Some(self.repo.host.clock.unix_seconds());
         if let Some(received) = transferred.received {
             stats = Stats {
-                objects: stats.objects + received.objects(),
+                objects: stats.objects + received.stored(),
                 bytes: stats.bytes + received.bytes(),
                 packs: stats.packs + received.packs(),
                 ..stats

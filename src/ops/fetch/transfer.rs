@@ -13,15 +13,16 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::host::Async;
 use crate::ops::Repository;
+use crate::ops::clone::NO_FILTERS;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::At;
 use crate::ops::negotiate::{self, Haves};
-use crate::ops::promisor::bring;
+use crate::ops::promisor::{self, bring};
 use crate::ops::receive::{FetchMissing, Intake, Received, receive};
 use crate::ops::remote::{Acks, Deepen, FetchRequest, Negotiator, Session, ShallowInfo};
 use crate::protocol::smart_http::Discovery;
 use crate::store::publish::Writer;
-use crate::task::Task;
+use crate::task::{Event, Task};
 
 /// What one transfer asks for.
 pub(super) struct Ask<'a> {
@@ -53,8 +54,8 @@ pub(super) struct Transferred {
     pub(super) shallow: Vec<ObjectId>,
     /// What the refs that were asked for by name point to: they may have moved since they were listed.
     pub(super) settled: BTreeMap<Vec<u8>, ObjectId>,
-    /// Objects that refs may not be set to, because that needs a new boundary.
-    pub(super) refused: Vec<ObjectId>,
+    /// Refs of the remote that cannot be had, because that needs a new boundary.
+    pub(super) refused: BTreeSet<Vec<u8>>,
     /// Bytes of the server's answers.
     pub(super) bytes: u64,
     /// Requests of the negotiation, the one that was answered with the pack included.
@@ -73,12 +74,12 @@ impl Transfer<'_> {
     /// Fetches what `ask` names and is not here.
     pub(super) async fn run(&self, session: &mut Session, ask: &Ask<'_>) -> Outcome<Transferred> {
         let boundary = self.repo.meta.shallow().await.at(Stage::Negotiate)?;
-        let mut refused: Vec<ObjectId> = Vec::new();
+        let mut refused: BTreeSet<Vec<u8>> = BTreeSet::new();
         loop {
             let left: Vec<&Mapped> = ask
                 .mapped
                 .iter()
-                .filter(|found| !refused.contains(&found.oid))
+                .filter(|found| !refused.contains(&found.remote))
                 .collect();
             let mut transferred = self.once(session, ask, &left, &boundary).await?;
             if transferred.refused.is_empty() {
@@ -148,34 +149,41 @@ impl Transfer<'_> {
         };
         let mut source = session.fetch(request, Some(&mut counted)).await?;
         let rounds = counted.rounds.max(1);
+        if ask.filter.is_some() && !source.filters() {
+            self.task.tell(Event::Warning(NO_FILTERS.to_owned()));
+        }
+        // Who filters for us has to keep what is left out.
+        let promisor = ask.promisor || source.filters();
+        let is_partial = promisor || !promisor::remotes(self.repo).await?.is_empty();
         let lazy = Lazy(self);
         let intake = Intake {
             seed: self.repo.host.seed().at(Stage::Negotiate)?,
             limits: self.options.limits,
             base: Some(&self.repo.odb),
-            missing: ask.promisor.then_some(&lazy),
+            missing: is_partial.then_some(&lazy),
             unpack_below: ask.unpack_below,
-            promisor: ask.promisor,
+            promisor,
         };
         let received = receive(self.task, self.writer, &mut source, &intake).await?;
         let told = source.shallow().clone();
         let bytes = source.received();
         let settled: BTreeMap<Vec<u8>, ObjectId> = source.wanted_refs().iter().cloned().collect();
-        let tips = wanted
-            .iter()
-            .map(|found| *settled.get(&found.remote).unwrap_or(&found.oid));
-        let tips: Vec<ObjectId> = tips.collect::<BTreeSet<_>>().into_iter().collect();
-        let promised = match ask.promisor {
+        let tip = |found: &&Mapped| *settled.get(&found.remote).unwrap_or(&found.oid);
+        let tips: BTreeSet<ObjectId> = wanted.iter().map(tip).collect();
+        let tips: Vec<ObjectId> = tips.into_iter().collect();
+        let promised = match is_partial {
             true => Promised::by(ask.filter),
             false => Promised::Nothing,
         };
         let mut boundary = Boundary::new(boundary);
-        let mut refused = Vec::new();
+        let mut refused = BTreeSet::new();
         if deepens {
             boundary.deepen(self, &received, &told).await?;
         } else {
             let roots: Vec<ObjectId> = v0_roots.iter().chain(&told.shallow).copied().collect();
-            refused = boundary.roots(self, &received, &roots, &tips).await?;
+            let beyond = boundary.roots(self, &received, &roots, &tips).await?;
+            let refuse = wanted.iter().filter(|found| beyond.contains(&tip(found)));
+            refused.extend(refuse.map(|found| found.remote.clone()));
         }
         if refused.is_empty() {
             let claim = Claim {
@@ -317,7 +325,11 @@ impl Boundary {
         }
         let reaches = |oid: &ObjectId| {
             let tip = received.noted.tags.peel(oid).unwrap_or(*oid);
-            history.from(&tip, &cut).inside.iter().any(|oid| needed.contains(oid))
+            history
+                .from(&tip, None, &cut)
+                .inside
+                .iter()
+                .any(|oid| needed.contains(oid))
         };
         Ok(wants.iter().filter(|oid| reaches(oid)).copied().collect())
     }

@@ -109,13 +109,13 @@ impl<'a> Updates<'a> {
         task: &Task,
         known: &Known<'_>,
         mapped: &[Mapped],
-        refused: &[ObjectId],
+        refused: &BTreeSet<Vec<u8>>,
     ) -> Outcome<()> {
         for pass in [ForMerge::Merge, ForMerge::No, ForMerge::Ignore] {
             for found in mapped.iter().filter(|found| found.merge == pass) {
                 let Some(local) = &found.local else { continue };
                 task.checkpoint().await?;
-                let change = if refused.contains(&found.oid) {
+                let change = if refused.contains(&found.remote) {
                     let reason = "shallow roots are not allowed to be updated";
                     self.change(found, local, UpdateKind::Rejected, Some(reason.to_owned()))
                 } else {
@@ -169,6 +169,9 @@ impl<'a> Updates<'a> {
         }
         if old.is_some() && self.rules.checked_out.as_deref() == Some(&name) {
             return rejected("can't fetch into checked-out branch");
+        }
+        if known.kinds(&[found.oid]).await?.pop().flatten().is_none() {
+            return rejected("object not found");
         }
         let force = self.rules.force || local.force;
         let kind = match old {
