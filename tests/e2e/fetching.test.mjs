@@ -153,6 +153,7 @@ test('a fetch shows what became of each ref in git’s words, and the views foll
   assert.equal(await page.locator('#picker bdi').innerText(), 'origin/main');
   assert.equal(await page.evaluate(() => document.activeElement?.id), 'fetch', 'the focus is where it was');
   await page.locator('#picker').click();
+  await page.locator('#revisions [data-ref]').first().waitFor();
   const offered = await page.locator('#revisions [data-ref]').evaluateAll((items) => items.map((item) => item.getAttribute('data-ref')));
   assert.ok(offered.includes('refs/remotes/origin/fresh') && offered.includes('refs/tags/v2') && !offered.includes('refs/remotes/origin/gone'), offered.join());
   await page.keyboard.press('Escape');
