@@ -2,6 +2,7 @@
 
 pub mod connected;
 pub mod history;
+pub mod line_diff;
 pub mod merge_base;
 pub mod negotiate;
 pub mod rev_walk;
