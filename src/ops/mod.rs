@@ -21,6 +21,7 @@ pub(crate) mod path;
 pub mod prefetch;
 pub mod promisor;
 pub mod pull;
+pub mod push;
 pub mod receive;
 pub mod reflog;
 pub mod remote;
