@@ -14,8 +14,10 @@ use std::fmt;
 use crate::format::oid::{OID_LEN, ObjectId};
 
 mod check;
+mod name;
 
 pub use check::{Flaw, check};
+pub use name::{NameFlaw, check_name, is_dot_git, is_dot_git_modules};
 
 /// What an entry of a tree stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -28,6 +28,10 @@ pub mod remote;
 pub mod remotes;
 pub mod repository;
 pub mod rev_parse;
+#[allow(dead_code, reason = "what writes commits and merges is built on it")]
+pub(crate) mod staging;
+#[allow(dead_code, reason = "what writes commits and merges is built on it")]
+pub(crate) mod write_tree;
 
 pub use crate::format::remotes::anonymize;
 pub use crate::store::memory::MemoryStorage;

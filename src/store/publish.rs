@@ -193,6 +193,11 @@ impl<'w> Publication<'w> {
         }
     }
 
+    /// Whose work it makes visible.
+    pub(crate) fn writer(&self) -> &'w Writer {
+        self.writer
+    }
+
     /// The repository comes to be: it must not exist yet.
     pub fn create(&mut self) -> &mut Self {
         self.create = true;

@@ -1,0 +1,242 @@
+//! Objects that were made here and are not published yet. Whoever makes several that name each other
+//! (trees and their commit, the steps of a merge) reads them back from here, before the store's, and
+//! publishes all of them with the ref that leads to them.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
+use crate::format::hash::hash_object;
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::format::pack::write::PackWriter;
+use crate::format::pack::{Entry, PackIndex};
+use crate::ops::Repository;
+use crate::ops::fault::{self, At};
+use crate::ops::promisor::{bring, not_stored};
+use crate::ops::{object, promisor};
+use crate::store::StoreError;
+use crate::store::objects::ReadyObject;
+use crate::store::odb::Object;
+use crate::store::pack_store::{PackSink, ReadyPack};
+use crate::store::publish::{Publication, Writer};
+use crate::task::Task;
+
+/// As many objects become a pack, fewer a row each (git's `fetch.unpackLimit`).
+const PACK_FROM: usize = 100;
+
+/// Objects of more bytes in all become a pack: rows of one transaction are held in memory together.
+const ROWS_BYTES: usize = 8 << 20;
+
+/// Ids looked up together.
+const LOOKUPS: usize = 1 << 14;
+
+/// Objects made here and not published yet, read before the store's.
+pub(crate) struct Staging<'a> {
+    repo: &'a Repository,
+    /// The right to write, where whoever stages holds it: what has to be fetched is published by it.
+    writer: Option<&'a Writer>,
+    objects: HashMap<ObjectId, Object>,
+    /// In the order in which they were made.
+    order: Vec<ObjectId>,
+}
+
+impl<'a> Staging<'a> {
+    /// Nothing yet. For whoever does not hold the repository's [`Writer`] while objects are made.
+    pub fn new(repo: &'a Repository) -> Self {
+        Staging {
+            repo,
+            writer: None,
+            objects: HashMap::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// Nothing yet. For the holder of the writer: promised objects that are read are fetched by it,
+    /// where another one would be waited for in vain.
+    pub fn holding(repo: &'a Repository, writer: &'a Writer) -> Self {
+        Staging {
+            writer: Some(writer),
+            ..Self::new(repo)
+        }
+    }
+
+    /// The repository the objects are made for.
+    pub fn repo(&self) -> &'a Repository {
+        self.repo
+    }
+
+    /// Takes an object, and answers with its name. Fails with `PackCollision` if its content shows
+    /// the marks of a SHA-1 collision attack. The caller sees to it that what it names is staged,
+    /// stored or promised.
+    pub fn put(&mut self, kind: Kind, content: Vec<u8>) -> Outcome<ObjectId> {
+        let oid = hash_object(kind, &content).map_err(|collision| collides(&collision.oid))?;
+        self.objects.entry(oid).or_insert_with(|| {
+            self.order.push(oid);
+            Object {
+                kind,
+                data: Rc::new(content),
+            }
+        });
+        Ok(oid)
+    }
+
+    /// Reads an object of whatever kind.
+    pub async fn read(&self, task: &Task, oid: &ObjectId) -> Outcome<Object> {
+        let read = self.read_many(task, std::slice::from_ref(oid)).await?.pop();
+        read.ok_or_else(|| not_stored(oid))
+    }
+
+    /// Reads objects of whatever kind, in the order asked. Those that are promised are fetched
+    /// first, together; one that is nowhere is a `MissingObject`. The caller bounds the memory.
+    pub async fn read_many(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Object>> {
+        let stored: Vec<ObjectId> = oids.iter().filter(|oid| !self.is_staged(oid)).copied().collect();
+        self.fetch(task, &stored).await?;
+        let mut read = object::read_many(task, self.repo, &stored).await?.into_iter();
+        let of = |oid: &ObjectId| self.objects.get(oid).cloned().or_else(|| read.next());
+        let objects: Option<Vec<Object>> = oids.iter().map(of).collect();
+        objects.ok_or_else(|| not_stored(&ObjectId::NULL))
+    }
+
+    /// Reads the content of an object that something says is of that kind.
+    pub async fn read_as(&self, task: &Task, oid: &ObjectId, kind: Kind) -> Outcome<Rc<Vec<u8>>> {
+        let read = self.read_all_as(task, std::slice::from_ref(oid), kind).await?.pop();
+        read.ok_or_else(|| not_stored(oid))
+    }
+
+    /// Reads the contents of objects that something says are of that kind, in the order asked. The
+    /// caller bounds the memory.
+    pub async fn read_all_as(&self, task: &Task, oids: &[ObjectId], kind: Kind) -> Outcome<Vec<Rc<Vec<u8>>>> {
+        let objects = self.read_many(task, oids).await?;
+        let of_kind = |(oid, object): (&ObjectId, Object)| match object.kind {
+            found if found == kind => Ok(object.data),
+            found => Err(fault::wrong_kind(oid, kind, found).into()),
+        };
+        oids.iter().zip(objects).map(of_kind).collect()
+    }
+
+    /// What kind of object each is, in the order asked. What is promised is fetched to find out; one
+    /// that is nowhere is a `MissingObject`.
+    pub async fn kinds(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Kind>> {
+        let mut kinds = Vec::with_capacity(oids.len());
+        for group in oids.chunks(LOOKUPS) {
+            task.checkpoint().await?;
+            let stored: Vec<ObjectId> = group.iter().filter(|oid| !self.is_staged(oid)).copied().collect();
+            let mut infos = task.race(self.repo.odb.info(&stored)).await?.at(Stage::Read)?;
+            let absent = stored.iter().zip(&infos).filter(|(_, info)| info.is_none());
+            let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+            if !absent.is_empty() {
+                self.bring(task, &absent).await?;
+                infos = task.race(self.repo.odb.info(&stored)).await?.at(Stage::Read)?;
+            }
+            let mut infos = infos.into_iter();
+            for oid in group {
+                let staged = self.objects.get(oid).map(|object| object.kind);
+                let kind = staged.or_else(|| Some(infos.next()??.kind));
+                kinds.push(kind.ok_or_else(|| not_stored(oid))?);
+            }
+        }
+        Ok(kinds)
+    }
+
+    fn is_staged(&self, oid: &ObjectId) -> bool {
+        self.objects.contains_key(oid)
+    }
+
+    /// Fetches what of these is promised, where that has to be done by the writer held.
+    async fn fetch(&self, task: &Task, oids: &[ObjectId]) -> Outcome<()> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        let infos = task.race(self.repo.odb.info(oids)).await?.at(Stage::Read)?;
+        let absent = oids.iter().zip(infos).filter(|(_, info)| info.is_none());
+        let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+        self.bring(task, &absent).await
+    }
+
+    async fn bring(&self, task: &Task, absent: &[ObjectId]) -> Outcome<()> {
+        let Some(writer) = self.writer else {
+            return promisor::need(task, self.repo, absent).await;
+        };
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let brought = bring(task, self.repo, writer, &self.repo.remote, absent);
+        let refused = task.race(brought).await??.refused.into_values().next();
+        refused.map_or(Ok(()), |refused| Err(Failure::from(refused)))
+    }
+
+    /// Makes the objects part of a publication: those that are not stored already, and what they
+    /// add to the repository's figures. After it is committed, [`Odb::refresh`] shows them.
+    ///
+    /// [`Odb::refresh`]: crate::store::odb::Odb::refresh
+    pub async fn publish(mut self, task: &Task, publication: &mut Publication<'_>) -> Outcome<()> {
+        let mut new = Vec::with_capacity(self.order.len());
+        for group in self.order.chunks(LOOKUPS) {
+            task.checkpoint().await?;
+            let infos = task.race(self.repo.odb.info(group)).await?.at(Stage::Read)?;
+            for (oid, _) in group.iter().zip(infos).filter(|(_, info)| info.is_none()) {
+                new.extend(self.objects.remove(oid).map(|object| (*oid, object)));
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let bytes: usize = new.iter().map(|(_, object)| object.data.len()).sum();
+        let mut stats = self.repo.meta.stats().await.at(Stage::Read)?;
+        stats.objects += new.len() as u64;
+        if new.len() >= PACK_FROM || bytes > ROWS_BYTES {
+            let pack = write_pack(task, publication.writer(), new).await?;
+            stats.bytes += pack.live().bytes;
+            stats.packs += 1;
+            publication.pack(pack);
+        } else {
+            for (oid, object) in new {
+                task.checkpoint().await?;
+                let ready = ReadyObject::new(oid, object.kind, &object.data);
+                stats.bytes += ready.bytes();
+                publication.ready(ready);
+            }
+        }
+        publication.stats(stats);
+        Ok(())
+    }
+}
+
+/// Stores objects as a pack that nobody sees yet. If the task ends here, the next writer removes it.
+async fn write_pack(task: &Task, writer: &Writer, objects: Vec<(ObjectId, Object)>) -> Outcome<ReadyPack> {
+    let count = u32::try_from(objects.len()).map_err(|_| StoreError::Limit { what: "objects" });
+    let mut sink = PackSink::new(writer.backend().clone(), writer.new_pack(), 0);
+    let mut entries = Vec::with_capacity(objects.len());
+    let mut bytes = Vec::new();
+    let mut pack = PackWriter::begin(count.at(Stage::Update)?, &mut bytes);
+    for (oid, object) in objects {
+        sink.write(&bytes).await.at(Stage::Update)?;
+        bytes.clear();
+        pack.object(object.kind, &object.data, &mut bytes);
+        entries.push(Entry {
+            offset: sink.bytes(),
+            size: object.data.len() as u64,
+            crc32: crc32fast::hash(&bytes),
+            base: None,
+            kind: object.kind,
+            oid,
+        });
+        task.checkpoint().await?;
+    }
+    let checksum = pack.finish(&mut bytes);
+    sink.write(&bytes).await.at(Stage::Update)?;
+    let index = PackIndex {
+        entries,
+        checksum,
+        bytes: sink.bytes(),
+        external: Vec::new(),
+    };
+    let staged = sink.finish().await.at(Stage::Update)?;
+    staged.write_index(&index).await.at(Stage::Update)
+}
+
+fn collides(oid: &ObjectId) -> GitError {
+    let message = format!("object {oid} shows the marks of a SHA-1 collision attack and is not written");
+    GitError::new(Code::PackCollision, Stage::Request, message).with("oid", Datum::Text(oid.to_hex()))
+}
