@@ -12,6 +12,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 pub mod locks;
+pub mod parts;
+
+pub use parts::{MemoryParts, Parts, RequestBody};
 
 /// A boxed future that stays on its thread.
 pub type Async<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -326,7 +329,7 @@ pub struct Request {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// The whole body, sent with its length.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<RequestBody>,
     /// Redirect policy.
     pub redirect: Redirect,
 }
@@ -366,6 +369,11 @@ pub trait Body {
 pub trait Http {
     /// Resolves when the head of the answer is there, whatever its status.
     fn send(&self, request: Request) -> Async<'_, Result<Response, HttpError>>;
+
+    /// A place for the body of a request that is long, or made piece by piece.
+    fn parts(&self) -> Box<dyn Parts> {
+        Box::new(MemoryParts::default())
+    }
 
     /// Where the requests come from.
     fn surroundings(&self) -> Surroundings;

@@ -16,6 +16,7 @@ use web_sys::{
     RequestInit, RequestRedirect, ResponseType,
 };
 
+use crate::host::parts::{Held, Parts, RequestBody};
 use crate::host::{Async, Body, Http, HttpError, Method, Redirect, Request, Response, Surroundings};
 
 #[wasm_bindgen]
@@ -32,6 +33,10 @@ pub struct WebHttp;
 impl Http for WebHttp {
     fn send(&self, request: Request) -> Async<'_, Result<Response, HttpError>> {
         Box::pin(send(request))
+    }
+
+    fn parts(&self) -> Box<dyn Parts> {
+        Box::new(WebParts::default())
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -97,7 +102,7 @@ fn describe(request: &Request, abort: &Abort) -> Result<RequestInit, JsValue> {
     });
     init.set_headers(&headers);
     if let Some(body) = &request.body {
-        init.set_body(&Uint8Array::from(body.as_slice()));
+        init.set_body(&describe_body(body)?);
     }
     init.set_cache(RequestCache::NoStore);
     init.set_credentials(RequestCredentials::Omit);
@@ -108,6 +113,58 @@ fn describe(request: &Request, abort: &Abort) -> Result<RequestInit, JsValue> {
     });
     init.set_signal(Some(&abort.controller.signal()));
     Ok(init)
+}
+
+/// The body as `fetch` takes it.
+fn describe_body(body: &RequestBody) -> Result<JsValue, JsValue> {
+    match (body, body.pieces()) {
+        (RequestBody::Bytes(bytes), _) => Ok(Uint8Array::from(bytes.as_slice()).into()),
+        (RequestBody::Held(held), None) => match held.what::<web_sys::Blob>() {
+            Some(blob) => Ok(blob.into()),
+            None => Err(js_sys::Error::new("the body was made by another client").into()),
+        },
+        (RequestBody::Held(_), Some(pieces)) => blob_of(pieces.iter().map(Vec::as_slice)).map(JsValue::from),
+    }
+}
+
+/// A body in the making, outside the wasm memory: one Blob for each piece, and in the end one of
+/// them all, which shares their bytes. The browser keeps them where it likes, on the disk if need
+/// be.
+#[derive(Default)]
+struct WebParts {
+    blobs: js_sys::Array,
+    length: u64,
+}
+
+impl Parts for WebParts {
+    fn push(&mut self, bytes: Vec<u8>) -> Async<'_, Result<(), HttpError>> {
+        Box::pin(async move {
+            let blob = blob_of([bytes.as_slice()]).map_err(cannot_be_made)?;
+            self.length += bytes.len() as u64;
+            self.blobs.push(&blob);
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> u64 {
+        self.length
+    }
+
+    fn finish(self: Box<Self>) -> Result<RequestBody, HttpError> {
+        let blob = web_sys::Blob::new_with_blob_sequence(&self.blobs).map_err(cannot_be_made)?;
+        Ok(RequestBody::Held(Held::new(self.length, blob)))
+    }
+}
+
+fn cannot_be_made(error: JsValue) -> HttpError {
+    HttpError::Invalid {
+        detail: Secrets::default().take_out_of(&error),
+    }
+}
+
+fn blob_of<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<web_sys::Blob, JsValue> {
+    let arrays: js_sys::Array = pieces.into_iter().map(Uint8Array::from).collect();
+    web_sys::Blob::new_with_u8_array_sequence(&arrays)
 }
 
 /// What CORS lets be read. The platform has already put the names in lower case.
@@ -189,6 +246,7 @@ impl Body for WebBody {
 }
 
 /// What must not be quoted: the URL and the values of the headers.
+#[derive(Default)]
 struct Secrets(Vec<String>);
 
 impl Secrets {

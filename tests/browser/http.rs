@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use gitside::browser::clock::WebClock;
 use gitside::browser::http::WebHttp;
-use gitside::host::{Clock, Http, HttpError, Method, Redirect, Request, Response};
+use gitside::host::{Clock, Http, HttpError, MemoryParts, Method, Parts, Redirect, Request, RequestBody, Response};
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::*;
@@ -48,6 +48,15 @@ fn get(url: &str) -> Request {
         headers: Vec::new(),
         body: None,
         redirect: Redirect::Follow,
+    }
+}
+
+/// A request that carries something.
+fn post(body: RequestBody) -> Request {
+    Request {
+        method: Method::Post,
+        body: Some(body),
+        ..get("https://example.org/")
     }
 }
 
@@ -176,7 +185,7 @@ async fn a_request_goes_out_without_cookies_referrer_and_cache() {
             ),
             ("git-protocol".to_owned(), "version=2".to_owned()),
         ],
-        body: Some(b"0000".to_vec()),
+        body: Some(b"0000".to_vec().into()),
         redirect: Redirect::Refuse,
     };
     let response = send(request).await.unwrap();
@@ -307,4 +316,36 @@ fn the_surroundings_are_those_of_the_page() {
             .origin
             .is_some_and(|origin| origin.starts_with("http://127.0.0.1:"))
     );
+}
+
+#[wasm_bindgen_test]
+async fn a_body_of_parts_is_sent_whole_and_can_be_sent_again() {
+    let fetch = Fetch::with(
+        "return request.arrayBuffer().then((bytes) => {
+            seen.count = (seen.count ?? 0) + 1; seen.bytes = new Uint8Array(bytes); return new Response(''); });",
+    );
+    let pieces: [Vec<u8>; 4] = [
+        b"0000".to_vec(),
+        Vec::new(),
+        (0..=255).cycle().take(3 << 20).collect(),
+        vec![9],
+    ];
+    let in_memory: Box<dyn Parts> = Box::new(MemoryParts::default());
+    for (at, mut parts) in [WebHttp.parts(), in_memory].into_iter().enumerate() {
+        assert!(parts.is_empty());
+        for piece in &pieces {
+            parts.push(piece.clone()).await.unwrap();
+        }
+        let whole = pieces.concat();
+        assert_eq!(parts.len(), whole.len() as u64);
+        let body = parts.finish().unwrap();
+        assert_eq!(body.len(), whole.len() as u64);
+        assert_eq!(body.pieces().is_some(), at == 1);
+        for time in 1..=2 {
+            send(post(body.clone())).await.unwrap();
+            assert_eq!(fetch.seen("count"), (2 * at + time) as f64);
+            let bytes: js_sys::Uint8Array = fetch.seen("bytes").dyn_into().unwrap();
+            assert!(bytes.to_vec() == whole);
+        }
+    }
 }

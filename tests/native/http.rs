@@ -37,7 +37,7 @@ fn post(url: String, headers: &[(&str, &str)]) -> Request {
         method: Method::Post,
         url,
         headers,
-        body: Some(b"body".to_vec()),
+        body: Some(b"body".to_vec().into()),
         redirect: Redirect::Refuse,
     }
 }

@@ -17,7 +17,7 @@ use super::retry::Tries;
 use super::said::{Said, is_page, split_type};
 use super::watch::{Trouble, WatchedBody, within};
 use crate::error::{Failure, Outcome, Stage};
-use crate::host::{Host, Http, HttpError, Response};
+use crate::host::{Host, Http, HttpError, RequestBody, Response};
 use crate::protocol::smart_http::Service;
 use crate::protocol::url::RemoteUrl;
 use crate::task::{Event, Task};
@@ -122,7 +122,7 @@ impl Connection {
                 packets.finish();
             }
             let started = self.task.clock().now();
-            let body_bytes = prepared.request.body.as_ref().map_or(0, Vec::len);
+            let body_bytes = prepared.request.body.as_ref().map_or(0, RequestBody::len);
             let sent = within(
                 &self.task,
                 self.patience(body_bytes),
@@ -267,10 +267,9 @@ impl Connection {
     }
 
     /// How long the head of an answer may take, in milliseconds.
-    fn patience(&self, body_bytes: usize) -> u32 {
+    fn patience(&self, body_bytes: u64) -> u32 {
         let timeouts = &self.options.timeouts;
-        let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
-        let upload = bytes.saturating_mul(1000) / u64::from(timeouts.upload_rate.max(1));
+        let upload = body_bytes.saturating_mul(1000) / u64::from(timeouts.upload_rate.max(1));
         timeouts
             .first_byte
             .saturating_add(u32::try_from(upload).unwrap_or(u32::MAX))

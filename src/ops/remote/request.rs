@@ -6,7 +6,7 @@ use super::gzip;
 use super::options::{Options, Version};
 use super::secret::Secret;
 use crate::error::{Code, Failure, GitError, Outcome, Stage};
-use crate::host::{Method, Redirect, Request};
+use crate::host::{Method, Redirect, Request, RequestBody};
 use crate::protocol::smart_http::{RpcRequest, Service};
 use crate::protocol::url::RemoteUrl;
 
@@ -92,9 +92,9 @@ impl Connection {
                 add("content-encoding", "gzip");
             }
             body = Some(if compress {
-                gzip::gzip(&rpc.body)
+                RequestBody::Bytes(gzip::gzip(&rpc.body))
             } else {
-                rpc.body.clone()
+                RequestBody::Bytes(rpc.body.clone())
             });
         }
         if let Some(value) = git_protocol {

@@ -1,6 +1,6 @@
 //! Which tags come along: t5503, t5525, and the tag groups of t5510 and t5516.
 
-use gitside::host::{Async, Http, HttpError, Request, Response, Surroundings};
+use gitside::host::{Async, Http, HttpError, Request, RequestBody, Response, Surroundings};
 use gitside::ops::fetch::UpdateKind;
 use gitside::ops::remote::Version;
 use gitside::ops::remotes::TagMode;
@@ -67,7 +67,7 @@ const PACKET: &[u8] = b"0010include-tag\n";
 impl Http for WithoutIncludeTag {
     fn send(&self, mut request: Request) -> Async<'_, Result<Response, HttpError>> {
         Box::pin(async move {
-            if let Some(body) = &mut request.body
+            if let Some(RequestBody::Bytes(body)) = &mut request.body
                 && let Some(at) = body.windows(PACKET.len()).position(|window| window == PACKET)
             {
                 body.drain(at..at + PACKET.len());

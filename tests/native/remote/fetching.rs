@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use gitside::error::{Code, Failure, GitError, Outcome, Stage};
 use gitside::format::oid::ObjectId;
-use gitside::host::Async;
+use gitside::host::{Async, RequestBody};
 use gitside::ops::remote::{Acks, Deepen, FetchRequest, Negotiator, Options, Timeouts};
 use gitside::task::{Event, Phase, Progress};
 
@@ -310,7 +310,9 @@ impl Negotiator for Two {
 fn a_negotiator_is_asked_and_hears_the_answers() {
     let three = "3".repeat(40);
     let world = World::new(move |request| {
-        let Some(body) = &request.body else { return v2().into() };
+        let Some(RequestBody::Bytes(body)) = &request.body else {
+            return v2().into();
+        };
         let body = String::from_utf8_lossy(body);
         assert!(body.contains(&format!("have {three}")));
         let acks = [

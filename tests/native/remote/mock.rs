@@ -360,6 +360,12 @@ impl World {
     }
 }
 
+/// What a request carries, as one; empty where it carries nothing.
+pub fn body(request: &Request) -> Vec<u8> {
+    let pieces = request.body.as_ref().map(|body| body.pieces().expect("in memory"));
+    pieces.unwrap_or_default().concat()
+}
+
 /// A header of a request.
 pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request

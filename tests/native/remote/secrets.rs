@@ -251,7 +251,7 @@ fn trace_of_a_fetch() -> Vec<TraceEvent> {
             .header("www-authenticate", "Basic realm=\"r\"")
             .into(),
         (None, _) => v2().into(),
-        (Some(body), _) if body.starts_with(b"0014command=ls-refs") => refs().into(),
+        (Some(_), _) if body(request).starts_with(b"0014command=ls-refs") => refs().into(),
         _ => {
             let said = format!("hello u, your password is {CANARY}\n");
             let body = [

@@ -124,13 +124,7 @@ impl SocketHttp {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        self.send_on_wire(
-            url,
-            builder,
-            Bytes::from(request.body.clone().unwrap_or_default()),
-            crossing,
-        )
-        .await
+        self.send_on_wire(url, builder, body_of(request), crossing).await
     }
 
     async fn send_on_wire(
@@ -212,6 +206,15 @@ impl SocketHttp {
             }),
         }
     }
+}
+
+/// The body of a request, as one.
+fn body_of(request: &Request) -> Bytes {
+    let pieces = request
+        .body
+        .as_ref()
+        .map(|body| body.pieces().expect("made in this memory"));
+    Bytes::from(pieces.unwrap_or_default().concat())
 }
 
 impl Http for SocketHttp {
