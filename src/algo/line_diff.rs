@@ -1,14 +1,28 @@
-//! Which lines changed between two files, as git-diff(1) finds it: a shortest edit script in the
-//! order of git's `xdl_do_diff`, each change then slid to where people expect it
-//! (`xdl_change_compact`, with its indent heuristic). Lines go through their newline; the last one
-//! may lack it and is then another line than the same with one.
+//! Which lines changed between two files, as git-diff(1) finds it. Lines go through their newline;
+//! a last one that lacks it is another line than the same with one.
 //!
-//! The diff itself is the crate `imara-diff`'s. What is shown of it is elsewhere.
+//! ```text
+//!  lines ── intern ──► tokens ── myers | histogram ──► marks ── compact ──► changes
+//! ```
+//!
+//! A diff is rarely the only shortest one, and merging starts from diffs, so that two programs
+//! agree on a merge only if they agree on every tie. This one decides as git's xdiff does: which
+//! lines it leaves out of the search, where it gives up an expensive one, which of several paths it
+//! prefers, and to where it slides a change at the end. Nothing recurses.
 
-use std::borrow::Cow;
+mod compact;
+mod histogram;
+mod hunk;
+mod intern;
+mod myers;
+mod whitespace;
+
 use std::ops::Range;
 
-use imara_diff::{Diff, IndentHeuristic, IndentLevel, InternedInput};
+pub use hunk::{Hunk, hunks, is_binary};
+pub use whitespace::Whitespace;
+
+use intern::Tokens;
 
 /// Lines of the old file that became lines of the new one. One of the two may be empty, never both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +39,7 @@ pub enum Algorithm {
     /// Git's default: Myers' greedy algorithm with heuristics that end an expensive search.
     #[default]
     Myers,
-    /// Myers' without them: never a line more than needed.
-    Minimal,
-    /// Lines that are rare in the old file first, as git merges.
+    /// Around the lines that are rarest in the old file. What git merges by.
     Histogram,
 }
 
@@ -41,19 +53,6 @@ pub struct Options {
     /// Whether a change that fits in several places goes where the indentation suggests. git-diff(1)
     /// does so, merging does not.
     pub indent_heuristic: bool,
-}
-
-/// The white space that makes no difference. The strongest that is set counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Whitespace {
-    /// `-w`: all of it.
-    pub all: bool,
-    /// `-b`: its amount, and all at the end of a line.
-    pub change: bool,
-    /// `--ignore-space-at-eol`: at the end of a line.
-    pub at_eol: bool,
-    /// `--ignore-cr-at-eol`: a carriage return at the end of a line.
-    pub cr_at_eol: bool,
 }
 
 /// The lines of a file, each through its newline.
@@ -73,70 +72,70 @@ pub fn changes(old: &[u8], new: &[u8], algorithm: Algorithm) -> Vec<Change> {
 
 /// What changed between two lists of lines, in their order.
 pub fn changes_of(old: &[&[u8]], new: &[&[u8]], options: &Options) -> Vec<Change> {
-    let mut input = InternedInput::<Cow<'_, [u8]>>::default();
-    input.update_before(old.iter().map(|line| options.whitespace.seen(line)));
-    input.update_after(new.iter().map(|line| options.whitespace.seen(line)));
-    let algorithm = match options.algorithm {
-        Algorithm::Myers => imara_diff::Algorithm::Myers,
-        Algorithm::Minimal => imara_diff::Algorithm::MyersMinimal,
-        Algorithm::Histogram => imara_diff::Algorithm::Histogram,
+    let tokens = Tokens::of(old, new, options.whitespace);
+    let mut marks = Marks {
+        old: vec![false; old.len()],
+        new: vec![false; new.len()],
     };
-    let mut diff = Diff::compute(algorithm, &input);
-    if options.indent_heuristic {
-        diff.postprocess_with_heuristic(
-            &input,
-            IndentHeuristic::new(|token| IndentLevel::for_ascii_line(input.interner[token].iter().copied(), 8)),
-        );
-    } else {
-        diff.postprocess_no_heuristic(&input);
+    match options.algorithm {
+        Algorithm::Myers => myers::mark(&tokens.old, &tokens.new, &mut marks.all()),
+        Algorithm::Histogram => histogram::mark(&tokens, &mut marks),
     }
-    diff.hunks()
-        .map(|hunk| Change {
-            old: hunk.before,
-            new: hunk.after,
-        })
-        .collect()
+    // Git compacts the old file first. The second time sees what the first has moved.
+    let heuristic = options.indent_heuristic;
+    compact::compact(&tokens.old, &mut marks.old, &marks.new, heuristic.then_some(old));
+    compact::compact(&tokens.new, &mut marks.new, &marks.old, heuristic.then_some(new));
+    marks.changes()
 }
 
-impl Whitespace {
-    /// The line as it is compared: two lines are the same if this is.
-    fn seen<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
-        let end = line
-            .iter()
-            .rposition(|&byte| !is_space(byte))
-            .map_or(0, |last| last + 1);
-        let text = line.get(..end).unwrap_or_default();
-        if self.all {
-            return Cow::Owned(text.iter().copied().filter(|&byte| !is_space(byte)).collect());
+/// Which lines of the two files are not common to both.
+struct Marks {
+    old: Vec<bool>,
+    new: Vec<bool>,
+}
+
+/// The marks of a part of each file.
+struct MarksOf<'a> {
+    old: &'a mut [bool],
+    new: &'a mut [bool],
+}
+
+impl Marks {
+    fn all(&mut self) -> MarksOf<'_> {
+        MarksOf {
+            old: &mut self.old,
+            new: &mut self.new,
         }
-        if self.change {
-            let mut seen = Vec::with_capacity(text.len());
-            for &byte in text {
-                if !is_space(byte) {
-                    seen.push(byte);
-                } else if seen.last() != Some(&b' ') {
-                    seen.push(b' ');
-                }
+    }
+
+    /// The marked lines in runs. Lines that are not marked pair up, first with first.
+    fn changes(&self) -> Vec<Change> {
+        let mut found = Vec::new();
+        let (mut old, mut new) = (0, 0);
+        while old < self.old.len() || new < self.new.len() {
+            let change = Change {
+                old: line_number(old)..line_number(run_end(&self.old, old)),
+                new: line_number(new)..line_number(run_end(&self.new, new)),
+            };
+            old = run_end(&self.old, old) + 1;
+            new = run_end(&self.new, new) + 1;
+            if !change.old.is_empty() || !change.new.is_empty() {
+                found.push(change);
             }
-            return Cow::Owned(seen);
         }
-        if self.at_eol {
-            return Cow::Borrowed(text);
-        }
-        match line {
-            [text @ .., b'\r', b'\n'] if self.cr_at_eol => {
-                let mut seen = text.to_vec();
-                seen.push(b'\n');
-                Cow::Owned(seen)
-            }
-            _ => Cow::Borrowed(line),
-        }
+        found
     }
 }
 
-/// Git's `isspace`.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+/// Where the marked lines end that begin at `start`, which need not be marked.
+fn run_end(marks: &[bool], start: usize) -> usize {
+    let marked = marks.iter().skip(start).take_while(|&&marked| marked).count();
+    start.saturating_add(marked).min(marks.len().max(start))
+}
+
+/// A file of more than `u32::MAX` lines does not fit into memory beside its list of lines.
+fn line_number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -146,24 +145,51 @@ mod tests {
 
     use super::*;
 
-    fn change(old: Range<u32>, new: Range<u32>) -> Change {
-        Change { old, new }
-    }
+    const ALL: [Algorithm; 2] = [Algorithm::Myers, Algorithm::Histogram];
 
-    #[test]
-    fn equal_files_have_no_changes() {
-        assert_eq!(changes(b"", b"", Algorithm::Myers), []);
-        assert_eq!(changes(b"a\nb\n", b"a\nb\n", Algorithm::Histogram), []);
+    fn check(old: &str, new: &str, expected: &[(Range<u32>, Range<u32>)]) {
+        for algorithm in ALL {
+            let found: Vec<_> = changes(old.as_bytes(), new.as_bytes(), algorithm)
+                .into_iter()
+                .map(|change| (change.old, change.new))
+                .collect();
+            assert_eq!(found, expected, "{algorithm:?}: {old:?} and {new:?}");
+        }
     }
 
     #[test]
     fn lines_that_came_went_and_became_others_are_changes() {
-        let found = changes(b"a\nb\nc\nd\n", b"a\nB\nc\nd\ne\n", Algorithm::Myers);
-        assert_eq!(found, [change(1..2, 1..2), change(4..4, 4..5)]);
+        check("", "", &[]);
+        check("a\nb\n", "a\nb\n", &[]);
+        check("", "a\nb\n", &[(0..0, 0..2)]);
+        check("a\nb\n", "", &[(0..2, 0..0)]);
+        check("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n", &[(1..2, 1..2), (4..4, 4..5)]);
+        check("a\nb\nc\nd\n", "b\nc\n", &[(0..1, 0..0), (3..4, 2..2)]);
+        check("a\n", "b\n", &[(0..1, 0..1)]);
     }
 
     #[test]
     fn a_last_line_without_its_newline_is_another_line() {
-        assert_eq!(changes(b"a\nb\n", b"a\nb", Algorithm::Myers), [change(1..2, 1..2)]);
+        check("a\nb\n", "a\nb", &[(1..2, 1..2)]);
+        check("a\nb", "a\nb\nc", &[(1..2, 1..3)]);
+    }
+
+    #[test]
+    fn an_added_function_is_shown_from_its_first_line_to_its_last() {
+        let one = "f() {\n\tx;\n}\n";
+        let two = "f() {\n\tx;\n}\n\ng() {\n\tx;\n}\n";
+        check(
+            &format!("{one}\nh() {{\n\tx;\n}}\n"),
+            &format!("{two}\nh() {{\n\tx;\n}}\n"),
+            &[(4..4, 4..8)],
+        );
+    }
+
+    #[test]
+    fn merging_leaves_a_change_as_far_down_as_it_goes() {
+        let old = lines(b"a\n\n\tb\n\nc\n");
+        let new = lines(b"a\n\n\tb\n\n\tb\n\nc\n");
+        let found = changes_of(&old, &new, &Options::default());
+        assert_eq!(found, [Change { old: 4..4, new: 4..6 }]);
     }
 }
