@@ -237,6 +237,15 @@ pub fn default_remote(config: &Config, on: Option<&[u8]>) -> Vec<u8> {
     }
 }
 
+/// The remote that is pushed to when none is named (`remotes_pushremote_for_branch`): the branch's,
+/// `remote.pushDefault`, else that of [`default_remote`]. `on` is the current branch without
+/// `refs/heads/`.
+pub fn default_push_remote(config: &Config, on: Option<&[u8]>) -> Vec<u8> {
+    let own = on.and_then(|on| branch(config, on).push_remote);
+    let all = || config.get(b"remote.pushdefault").map(<[u8]>::to_vec);
+    own.or_else(all).unwrap_or_else(|| default_remote(config, on))
+}
+
 /// What the upstream of a branch is called here (`branch_get_upstream`): the ref that the remote's
 /// refspecs fetch `branch.<name>.merge` into. `None` where the branch follows nothing that is kept.
 pub fn upstream(config: &Config, on: &[u8]) -> Result<Option<Vec<u8>>, RemoteError> {
@@ -261,6 +270,26 @@ pub fn source_of(fetch: &[RefSpec], tracking: &[u8]) -> Option<Vec<u8>> {
     let source = fetch.iter().find_map(|spec| spec.unmap(tracking))?;
     let excluded = fetch.iter().any(|spec| spec.is_negative() && spec.matches(&source));
     (!excluded).then_some(source)
+}
+
+/// Where the first of the refspecs takes the ref `name`, and whether by force (`query_refspecs`).
+///
+/// Negative refspecs are names of sources, and git holds those against them that the refspecs would
+/// bring to `name` from the other side (`refspec_find_negative_match`): of refspecs that change
+/// names, none excludes what it means to.
+pub fn destination_of(specs: &[RefSpec], name: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let sources = specs.iter().filter(|spec| !spec.is_negative()).filter_map(|spec| {
+        match (spec.is_pattern(), spec.destination()) {
+            (true, Some(_)) => spec.unmap(name),
+            (true, None) => spec.matches(name).then(|| name.to_vec()),
+            (false, _) => (spec.is_matching() || spec.source() == name).then(|| name.to_vec()),
+        }
+    });
+    let excludes = |source: &[u8]| specs.iter().any(|spec| spec.is_negative() && spec.matches(source));
+    if sources.into_iter().any(|source| excludes(&source)) {
+        return None;
+    }
+    specs.iter().find_map(|spec| Some((spec.map(name)?, spec.is_force())))
 }
 
 /// The keys of one remote.

@@ -1,8 +1,31 @@
 //! What a push is to do, decided before anything is sent: which refs of the remote it touches
 //! (`match_push_refs` of git's remote.c) and what the rules of git-push(1) say of each
 //! (`set_ref_status_for_push`).
+//!
+//! ```text
+//!   prepared   the steps, before and after the remote says what it has
+//!   specs      which refspecs count: the caller's, the configuration's, push.default
+//!   locals     the refs here, and what short names mean
+//!   matching   which refs of the remote get what
+//!   followed   tags that go along
+//!   rules      what may be done to each ref: fast-forwards, leases
+//!   refused    a push that cannot even be planned, in words
+//! ```
+//!
+//! [`Prepared::read`] fails where a refspec makes no sense here, before the remote is asked for
+//! anything; [`Prepared::plan`] then holds it against the refs of the remote.
+
+mod followed;
+mod locals;
+mod matching;
+mod prepared;
+mod refused;
+mod rules;
+mod specs;
 
 use crate::format::oid::ObjectId;
+
+pub use self::prepared::Prepared;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
