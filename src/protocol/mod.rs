@@ -6,6 +6,7 @@
 //!   smart_http     discovery, its answer      capability, remote_refs   what it says
 //!   ls_refs        the refs, version 2        text                      the server's words, made harmless
 //!   fetch          one request, one answer
+//!   push           one push, one answer
 //!   fetch_state    the whole dialogue of a fetch, as steps
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod fetch;
 pub mod fetch_state;
 pub mod ls_refs;
 pub mod pkt_line;
+pub mod push;
 pub mod remote_refs;
 pub mod sideband;
 pub mod smart_http;
