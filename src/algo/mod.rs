@@ -5,4 +5,6 @@ pub mod history;
 pub mod line_diff;
 pub mod merge_base;
 pub mod negotiate;
+pub mod rename;
 pub mod rev_walk;
+pub mod similarity;
