@@ -9,6 +9,9 @@
 
 use std::fmt;
 
+use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
+use miniz_oxide::deflate::stream::deflate as deflate_stream;
+use miniz_oxide::{MZFlush, MZStatus};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 /// Room beyond the declared size, so that the decoder's fast loop, which wants room for a whole
@@ -201,6 +204,51 @@ pub fn deflate(bytes: &[u8], level: u8) -> Vec<u8> {
     miniz_oxide::deflate::compress_to_vec_zlib(bytes, level)
 }
 
+/// Deflates one stream after another with the same tables.
+pub struct Deflater {
+    inner: Box<CompressorOxide>,
+}
+
+/// Output of a [`Deflater`] grows by so many bytes.
+const ROOM: usize = 32 << 10;
+
+impl Deflater {
+    /// At a level from 0 (stored) to 9.
+    pub fn new(level: u8) -> Self {
+        let flags = create_comp_flags_from_zip_params(i32::from(level), i32::from(WINDOW_BITS), 0);
+        let inner = Box::new(CompressorOxide::new(flags));
+        Deflater { inner }
+    }
+
+    /// Deflates the next bytes of a zlib stream; what is ready is appended to `out`.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.run(bytes, MZFlush::None, out);
+    }
+
+    /// Ends the stream. The next push starts another.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.run(b"", MZFlush::Finish, out);
+        self.inner.reset();
+    }
+
+    fn run(&mut self, mut bytes: &[u8], flush: MZFlush, out: &mut Vec<u8>) {
+        loop {
+            let start = out.len();
+            out.resize(start + ROOM, 0);
+            let room = out.get_mut(start..).unwrap_or_default();
+            let done = deflate_stream(&mut self.inner, bytes, room, flush);
+            out.truncate(start + done.bytes_written);
+            bytes = bytes.get(done.bytes_consumed..).unwrap_or_default();
+            let has_room = done.bytes_written < ROOM;
+            // An error says that there is nothing to do: no input, and no output that waits.
+            let is_over = matches!(done.status, Ok(MZStatus::StreamEnd) | Err(_));
+            if is_over || has_room && bytes.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
 impl fmt::Display for InflateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -285,6 +333,32 @@ mod tests {
                 let (out, used) = pieces(&stream, length as u64, step).unwrap();
                 assert!(out == content);
                 assert_eq!(used, end);
+            }
+        }
+    }
+
+    #[test]
+    fn one_deflater_makes_stream_after_stream_however_the_content_is_cut() {
+        for level in [0, 1, 6, 9] {
+            let mut deflater = Deflater::new(level);
+            for (length, step) in [
+                (0, 1),
+                (1, 1),
+                (300, 7),
+                (70_000, 4096),
+                (70_000, 70_000),
+                (2_000_000, 900_001),
+            ] {
+                let content = sample(length);
+                let mut stream = Vec::new();
+                for piece in content.chunks(step) {
+                    deflater.push(piece, &mut stream);
+                }
+                deflater.finish(&mut stream);
+                let mut out = Vec::new();
+                inflate(&stream, length as u64, &mut out).unwrap();
+                assert!(out == content);
+                assert!(stream.len() <= deflate(&content, level).len() + 64);
             }
         }
     }

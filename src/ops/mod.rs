@@ -17,6 +17,7 @@ pub mod ls_tree;
 pub mod merge_base;
 pub mod negotiate;
 pub(crate) mod object;
+pub mod pack_objects;
 pub(crate) mod path;
 pub mod prefetch;
 pub mod promisor;

@@ -9,6 +9,7 @@ pub(crate) mod census;
 mod chain;
 mod locate;
 mod oids;
+pub(crate) mod raw;
 mod steady;
 mod stream;
 

@@ -1,0 +1,206 @@
+//! A repository that git made, the same in storage here, and servers that have a part of it.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use gitside::format::object::Kind;
+use gitside::format::oid::ObjectId;
+use gitside::host::parts::{MemoryParts, Parts};
+use gitside::ops::Repository;
+use gitside::ops::pack_objects::{Packed, Wish, pack_objects};
+use gitside::store::catalog::Catalog;
+use gitside::store::pack_store::PackSink;
+use gitside::store::publish::Publication;
+use gitside::task::Task;
+use gitside_server::repos::Repo;
+
+use crate::pack_oracle::{How, Scratch, index};
+use crate::support::{block_on, host};
+
+/// How objects are stored here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// In one pack, as after a clone of everything.
+    OnePack,
+    /// What the server has in a pack, as after a clone; the rest a row each, as after commits.
+    Rows,
+    /// What the server has in a pack, the rest in another, both made by git.
+    TwoPacks,
+}
+
+pub const LAYOUTS: [Layout; 3] = [Layout::OnePack, Layout::Rows, Layout::TwoPacks];
+
+pub struct World {
+    pub repo: Repository,
+    pub task: Task,
+}
+
+/// Stores what `all` leads to; `have` is what a server has of it.
+pub fn load(git: &Repo, layout: Layout, all: &[ObjectId], have: &[ObjectId]) -> World {
+    block_on(async {
+        let host = host();
+        let catalog = Catalog::open(Rc::clone(&host.storage)).await.unwrap();
+        let reservation = catalog.reserve("here").await.unwrap();
+        let writer = &reservation.writer;
+        let packs = match layout {
+            Layout::OnePack => vec![git_pack(git, all, &[], &[])],
+            Layout::Rows => vec![git_pack(git, have, &[], &[])],
+            Layout::TwoPacks => vec![git_pack(git, have, &[], &[]), git_pack(git, all, have, &[])],
+        };
+        let mut publication = Publication::new(writer);
+        publication.create();
+        let links = false;
+        for pack in packs.iter().filter(|pack| count(pack) > 0) {
+            let index = index(
+                pack,
+                How {
+                    links,
+                    ..How::default()
+                },
+            )
+            .unwrap();
+            let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), 1 << 20);
+            sink.write(pack).await.unwrap();
+            publication.pack(sink.finish().await.unwrap().write_index(&index).await.unwrap());
+        }
+        if layout == Layout::Rows {
+            let mut revisions: Vec<String> = all.iter().map(ToString::to_string).collect();
+            revisions.extend(have.iter().map(|oid| format!("^{oid}")));
+            let listed = git
+                .git_with(
+                    ["rev-list", "--objects", "--no-object-names", "--stdin"],
+                    revisions.join("\n").as_bytes(),
+                )
+                .unwrap();
+            for (oid, kind, content) in objects(git, &listed) {
+                publication.object(oid, kind, &content);
+            }
+        }
+        publication.commit().await.unwrap();
+        catalog.confirm(reservation).await.unwrap();
+        let repo = Repository::open(&host, "here").await.unwrap();
+        let task = Task::new(Rc::clone(&host.clock), |_| {});
+        World { repo, task }
+    })
+}
+
+/// The objects of a list, read from git.
+fn objects(git: &Repo, listed: &[u8]) -> Vec<(ObjectId, Kind, Vec<u8>)> {
+    let all = git.git_with(["cat-file", "--batch"], listed).unwrap();
+    let (mut rest, mut objects) = (all.as_slice(), Vec::new());
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let head = std::str::from_utf8(&rest[..end]).unwrap();
+        let words: Vec<&str> = head.split(' ').collect();
+        let size: usize = words[2].parse().unwrap();
+        let content = &rest[end + 1..][..size];
+        let kind = Kind::from_name(words[1].as_bytes()).unwrap();
+        objects.push((words[0].parse().unwrap(), kind, content.to_vec()));
+        rest = &rest[end + 1 + size + 1..];
+    }
+    objects
+}
+
+impl World {
+    pub fn try_pack(&self, wish: &Wish<'_>) -> gitside::error::Outcome<(Packed, Vec<u8>)> {
+        block_on(async {
+            let mut parts: Box<dyn Parts> = Box::new(MemoryParts::default());
+            let packed = pack_objects(&self.task, &self.repo, wish, &mut *parts).await?;
+            let body = parts.finish().unwrap();
+            let bytes = body.pieces().unwrap().concat();
+            assert_eq!(packed.bytes, bytes.len() as u64);
+            assert_eq!(packed.objects, u64::from(count(&bytes)));
+            Ok((packed, bytes))
+        })
+    }
+
+    pub fn pack(&self, wish: &Wish<'_>) -> Vec<u8> {
+        self.try_pack(wish).unwrap().1
+    }
+}
+
+/// How many objects a pack says it has.
+pub fn count(pack: &[u8]) -> u32 {
+    u32::from_be_bytes(pack[8..12].try_into().unwrap())
+}
+
+/// What `git pack-objects` makes. Without bitmaps, which repositories that people work in have not.
+pub fn git_pack(git: &Repo, want: &[ObjectId], have: &[ObjectId], options: &[&str]) -> Vec<u8> {
+    let mut revisions: Vec<String> = want.iter().map(ToString::to_string).collect();
+    revisions.extend(have.iter().map(|oid| format!("^{oid}")));
+    let arguments = [
+        &[
+            "pack-objects",
+            "--revs",
+            "--stdout",
+            "-q",
+            "--threads=1",
+            "--no-use-bitmap-index",
+            "--delta-base-offset",
+        ],
+        options,
+    ]
+    .concat();
+    git.git_with(arguments, revisions.join("\n").as_bytes()).unwrap()
+}
+
+/// A server that has what `have` leads to.
+pub struct Server {
+    pub repo: Repo,
+    _scratch: Scratch,
+}
+
+impl Server {
+    pub fn new(name: &str, git: &Repo, have: &[ObjectId]) -> Server {
+        let scratch = Scratch::new(name);
+        let repo = Repo::init(scratch.path(), "main").unwrap();
+        let pack = git_pack(git, have, &[], &[]);
+        if count(&pack) > 0 {
+            repo.git_with(["index-pack", "--stdin"], &pack).unwrap();
+        }
+        Server {
+            repo,
+            _scratch: scratch,
+        }
+    }
+
+    fn ids(&self) -> BTreeSet<String> {
+        let format = [
+            "cat-file",
+            "--batch-all-objects",
+            "--batch-check=%(objectname)",
+            "--unordered",
+        ];
+        let listed = self.repo.git(format).unwrap();
+        String::from_utf8(listed).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Takes a pack, as receive-pack does: answers with the objects that are new, and how many the
+    /// pack has. Where something comes back that was gone from all tips, git sends it again, though
+    /// it is in an older commit.
+    pub fn take(&self, pack: &[u8], thin: bool, want: &[ObjectId]) -> (BTreeSet<String>, u32) {
+        let before = self.ids();
+        if count(pack) > 0 {
+            let options = ["index-pack", "--stdin", "--strict", "--fix-thin"];
+            self.repo.git_with(&options[..if thin { 4 } else { 3 }], pack).unwrap();
+        }
+        let revisions: Vec<String> = want.iter().map(ToString::to_string).collect();
+        self.repo
+            .git_with(
+                ["rev-list", "--objects", "--quiet", "--stdin"],
+                revisions.join("\n").as_bytes(),
+            )
+            .unwrap();
+        (self.ids().difference(&before).cloned().collect(), count(pack))
+    }
+}
+
+/// The ids that refs of a repository have.
+pub fn tips(git: &Repo) -> Vec<ObjectId> {
+    let listed = git.git(["for-each-ref", "--format=%(objectname)"]).unwrap();
+    let ids: BTreeSet<ObjectId> = String::from_utf8(listed)
+        .unwrap()
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
+    ids.into_iter().collect()
+}
