@@ -10,3 +10,4 @@ pub mod outgoing;
 pub mod rename;
 pub mod rev_walk;
 pub mod similarity;
+pub mod tree_diff;

@@ -4,6 +4,8 @@ pub mod cat;
 pub mod clone;
 pub mod config;
 pub mod connectivity;
+pub mod diff;
+pub mod diff_blobs;
 pub mod export;
 pub(crate) mod fault;
 pub mod fetch;
@@ -27,6 +29,7 @@ pub mod receive;
 pub mod reflog;
 pub mod remote;
 pub mod remotes;
+pub(crate) mod rename;
 pub mod repository;
 pub mod rev_parse;
 #[allow(dead_code, reason = "what writes commits and merges is built on it")]

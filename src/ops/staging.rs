@@ -17,7 +17,7 @@ use crate::ops::promisor::{bring, not_stored};
 use crate::ops::{object, promisor};
 use crate::store::StoreError;
 use crate::store::objects::ReadyObject;
-use crate::store::odb::Object;
+use crate::store::odb::{Info, Object};
 use crate::store::pack_store::{PackSink, ReadyPack};
 use crate::store::publish::{Publication, Writer};
 use crate::task::Task;
@@ -118,7 +118,18 @@ impl<'a> Staging<'a> {
     /// What kind of object each is, in the order asked. What is promised is fetched to find out; one
     /// that is nowhere is a `MissingObject`.
     pub async fn kinds(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Kind>> {
-        let mut kinds = Vec::with_capacity(oids.len());
+        let infos = self.infos(task, oids).await?;
+        Ok(infos.into_iter().map(|info| info.kind).collect())
+    }
+
+    /// How many bytes each object has, in the same way.
+    pub async fn sizes(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<u64>> {
+        let infos = self.infos(task, oids).await?;
+        Ok(infos.into_iter().map(|info| info.size).collect())
+    }
+
+    async fn infos(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Info>> {
+        let mut found = Vec::with_capacity(oids.len());
         for group in oids.chunks(LOOKUPS) {
             task.checkpoint().await?;
             let stored: Vec<ObjectId> = group.iter().filter(|oid| !self.is_staged(oid)).copied().collect();
@@ -131,12 +142,15 @@ impl<'a> Staging<'a> {
             }
             let mut infos = infos.into_iter();
             for oid in group {
-                let staged = self.objects.get(oid).map(|object| object.kind);
-                let kind = staged.or_else(|| Some(infos.next()??.kind));
-                kinds.push(kind.ok_or_else(|| not_stored(oid))?);
+                let staged = self.objects.get(oid).map(|object| Info {
+                    kind: object.kind,
+                    size: object.data.len() as u64,
+                });
+                let info = staged.or_else(|| infos.next().flatten());
+                found.push(info.ok_or_else(|| not_stored(oid))?);
             }
         }
-        Ok(kinds)
+        Ok(found)
     }
 
     fn is_staged(&self, oid: &ObjectId) -> bool {

@@ -1,0 +1,67 @@
+//! Finds renames among stored files: gives the search of [`algo::rename`](crate::algo::rename) the
+//! contents it asks for.
+
+use crate::algo::rename::File;
+use crate::algo::rename::{Found, Options, Renames, Source, Step};
+use crate::error::Outcome;
+use crate::format::object::Kind;
+use crate::format::oid::ObjectId;
+use crate::ops::staging::Staging;
+use crate::store::odb::OdbLimits;
+use crate::task::Task;
+
+/// Contents read together, in bytes.
+const TOGETHER: u64 = 8 << 20;
+
+/// Contents read together.
+const MOST: usize = 1024;
+
+/// Which of the targets come from which of the sources. What a partial clone left with its remote is
+/// fetched in one request for all files of the same name, and one for all that are left. A file too
+/// large to be read into memory is like no other.
+pub(crate) async fn search(
+    task: &Task,
+    objects: &Staging<'_>,
+    sources: Vec<Source>,
+    targets: Vec<File>,
+    options: Options,
+) -> Outcome<Found> {
+    let mut renames = Renames::new(sources, targets, options);
+    loop {
+        task.checkpoint().await?;
+        match renames.step() {
+            Step::Need(oids) => give(task, objects, &mut renames, &oids).await?,
+            Step::Busy => {}
+            Step::Done => return Ok(renames.finish()),
+        }
+    }
+}
+
+async fn give(task: &Task, objects: &Staging<'_>, renames: &mut Renames, oids: &[ObjectId]) -> Outcome<()> {
+    let most = OdbLimits::default().object_bytes;
+    let sizes = objects.sizes(task, oids).await?;
+    let mut group = Vec::new();
+    let mut bytes = 0;
+    for (oid, size) in oids.iter().zip(sizes) {
+        if size > most {
+            renames.pass(*oid);
+            continue;
+        }
+        if bytes + size > TOGETHER || group.len() == MOST {
+            give_group(task, objects, renames, &std::mem::take(&mut group)).await?;
+            bytes = 0;
+        }
+        group.push(*oid);
+        bytes += size;
+    }
+    give_group(task, objects, renames, &group).await
+}
+
+async fn give_group(task: &Task, objects: &Staging<'_>, renames: &mut Renames, oids: &[ObjectId]) -> Outcome<()> {
+    let contents = objects.read_all_as(task, oids, Kind::Blob).await?;
+    for (oid, content) in oids.iter().zip(contents) {
+        renames.give(*oid, &content);
+        task.checkpoint().await?;
+    }
+    Ok(())
+}
