@@ -47,7 +47,7 @@ impl Prepared {
         wish: &Wish,
     ) -> Outcome<Prepared> {
         let mirror = wish.mirror || remote.mirror;
-        refused::check(wish, mirror)?;
+        refused::check(wish)?;
         let mut refs = task.race(repo.refs.list(b"refs/")).await?.at(Stage::Request)?;
         refs.extend(task.race(repo.refs.get(b"HEAD")).await?.at(Stage::Request)?);
         let locals = Locals::new(refs);
@@ -85,10 +85,10 @@ impl Prepared {
     /// nothing, or too much, among them, and with `CapabilityMissing` if the server is to do all or
     /// nothing and cannot.
     pub async fn plan(&self, task: &Task, repo: &Repository, refs: &RemoteRefs, server: Server) -> Outcome<Plan> {
-        if self.atomic && !server.atomic {
+        let matching = self.matched(task, repo, refs).await?;
+        if self.atomic && !server.atomic && !matching.refs.is_empty() {
             return Err(refused::no_atomic());
         }
-        let matching = self.matched(task, repo, refs).await?;
         let changes = matching.refs.into_iter().filter_map(|mut matched| {
             let left_alone = self.mode.mirror.then_some(Source::DELETE);
             let source = matched.source.take().or(left_alone)?;

@@ -100,7 +100,7 @@ pub(super) fn parse(text: &[u8]) -> Outcome<RefSpec> {
 }
 
 /// Options that contradict each other, as in git.
-pub(super) fn check(wish: &Wish, mirror: bool) -> Outcome<()> {
+pub(super) fn check(wish: &Wish) -> Outcome<()> {
     let exclusive = [
         (wish.delete, "delete"),
         (wish.tags, "tags"),
@@ -114,6 +114,11 @@ pub(super) fn check(wish: &Wish, mirror: bool) -> Outcome<()> {
     if wish.delete && wish.refspecs.is_empty() {
         return Err(unsupported("delete needs the names of refs".to_owned()));
     }
+    Ok(())
+}
+
+/// The same of options that the configuration may bring.
+pub(super) fn check_refspecs(wish: &Wish, mirror: bool) -> Outcome<()> {
     if (wish.all || mirror) && !wish.refspecs.is_empty() {
         let which = if wish.all { "all" } else { "mirror" };
         return Err(unsupported(format!(

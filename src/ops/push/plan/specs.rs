@@ -38,6 +38,7 @@ impl Settings<'_> {
         for text in &wish.refspecs {
             specs.push(refused::parse(&self.written_out(text.as_bytes(), wish.delete)?)?);
         }
+        refused::check_refspecs(wish, mirror)?;
         if specs.is_empty() && !wish.all {
             if !self.remote.push.is_empty() {
                 specs.clone_from(&self.remote.push);
