@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use crate::format::header::{Headers, id_line, split_line, split_message, unfold, write_id_line, write_tail};
+use crate::format::header::{Headers, id_line, name_of, split_line, split_message, unfold, write_id_line, write_tail};
 use crate::format::ident::Signature;
 use crate::format::oid::{OID_HEX_LEN, ObjectId};
 
@@ -209,6 +209,15 @@ impl Commit {
         }
         write_tail(&mut out, &self.headers, self.message.as_deref());
         out
+    }
+}
+
+impl Commit {
+    /// The value of the first header of that name, its lines joined.
+    pub fn header(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let line = self.headers.iter().find(|line| name_of(line) == name)?;
+        let value = line.get(name.len() + 1..).unwrap_or_default();
+        Some(unfold(value.strip_suffix(b"\n").unwrap_or(value)))
     }
 }
 

@@ -56,6 +56,12 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
+/// The name of a header line as it is stored.
+pub fn name_of(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\n'));
+    line.get(..end.unwrap_or(line.len())).unwrap_or_default()
+}
+
 /// Joins the continuation lines of a header's value: the space after each newline goes.
 pub fn unfold(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());

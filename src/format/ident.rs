@@ -47,6 +47,12 @@ pub enum IdentError {
     },
     /// A name or an address to be written holds `<`, `>`, a newline or a NUL.
     Unwritable,
+    /// A name to be written is empty, or has none but characters that git strips.
+    EmptyName,
+    /// A date to be written is before 1970.
+    Early,
+    /// A time zone to be written is not a sign and four digits.
+    OddZone,
 }
 
 impl fmt::Display for IdentError {
@@ -57,6 +63,9 @@ impl fmt::Display for IdentError {
             IdentError::BadTime { at } => write!(f, "no date in seconds at byte {at}"),
             IdentError::BadZone { at } => write!(f, "no time zone like +0000 at byte {at}"),
             IdentError::Unwritable => f.write_str("a name or address holds '<', '>', a newline or a NUL"),
+            IdentError::EmptyName => f.write_str("a name is empty, or nothing is left of it without punctuation"),
+            IdentError::Early => f.write_str("a date before 1970 cannot be written"),
+            IdentError::OddZone => f.write_str("a time zone is a sign and four digits, like +0000"),
         }
     }
 }
@@ -140,6 +149,33 @@ impl<'a> Signature<'a> {
         Ok(())
     }
 
+    /// The line as git writes it for a new commit or tag (`fmt_ident` with `IDENT_STRICT`): blanks and
+    /// punctuation go from the ends of name and address, and what delimits a line from within them.
+    pub fn clean_line(&self) -> Result<Vec<u8>, IdentError> {
+        if self.name.contains(&0) || self.email.contains(&0) {
+            return Err(IdentError::Unwritable);
+        }
+        let (name, email) = (without_crud(self.name), without_crud(self.email));
+        if name.is_empty() {
+            return Err(IdentError::EmptyName);
+        }
+        if self.time < 0 {
+            return Err(IdentError::Early);
+        }
+        if !matches!(self.tz, [b'+' | b'-', digits @ ..] if digits.len() == 4 && digits.iter().all(u8::is_ascii_digit))
+        {
+            return Err(IdentError::OddZone);
+        }
+        let mut line = Vec::new();
+        let clean = Signature {
+            name: &name,
+            email: &email,
+            ..*self
+        };
+        clean.write(&mut line)?;
+        Ok(line)
+    }
+
     /// The time zone in minutes east of Greenwich, as git reads it: `+0530` is 330. 0 where there
     /// is none that can be read.
     pub fn offset_minutes(&self) -> i32 {
@@ -161,6 +197,18 @@ impl<'a> Signature<'a> {
             sign * (number / 100 * 60 + number % 100)
         }
     }
+}
+
+/// Without what cannot stand in a line, and what git trims from the ends of names and addresses
+/// (`strbuf_addstr_without_crud`).
+pub(crate) fn without_crud(text: &[u8]) -> Vec<u8> {
+    let crud = |byte: &u8| *byte <= b' ' || b",:;<>\"\\'".contains(byte);
+    let start = text.iter().position(|byte| !crud(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !crud(byte)).map_or(start, |last| last + 1);
+    let kept = text.get(start..end).unwrap_or_default().iter();
+    kept.filter(|byte| !matches!(byte, b'\n' | b'<' | b'>' | 0))
+        .copied()
+        .collect()
 }
 
 /// A decimal number with an optional minus at the start of `text`, clipped to `i64`, and what

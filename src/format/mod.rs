@@ -9,6 +9,7 @@ pub mod filter;
 pub mod hash;
 pub mod header;
 pub mod ident;
+pub mod message;
 pub mod object;
 pub mod oid;
 pub mod pack;

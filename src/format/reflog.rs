@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::ident::{IdentError, Signature};
+use super::ident::{IdentError, Signature, without_crud};
 use super::oid::{OID_HEX_LEN, ObjectId};
 
 /// Who changed a ref, and when. What cannot stand in a line is left out of it.
@@ -23,18 +23,6 @@ pub struct Who {
     pub time: i64,
     /// For instance `+0200`; what is none is written as `+0000`.
     pub tz: Vec<u8>,
-}
-
-/// Without what cannot stand in a line, and what git trims from the ends of names and addresses
-/// (`strbuf_addstr_without_crud`).
-fn without_crud(text: &[u8]) -> Vec<u8> {
-    let crud = |byte: &u8| *byte <= b' ' || b",:;<>\"\\'".contains(byte);
-    let start = text.iter().position(|byte| !crud(byte)).unwrap_or(text.len());
-    let end = text.iter().rposition(|byte| !crud(byte)).map_or(start, |last| last + 1);
-    let kept = text.get(start..end).unwrap_or_default().iter();
-    kept.filter(|byte| !matches!(byte, b'\n' | b'<' | b'>' | 0))
-        .copied()
-        .collect()
 }
 
 /// One change of a ref.

@@ -104,7 +104,7 @@ impl<'a> TagRef<'a> {
         let mut found = None;
         let mut rest = body;
         while !rest.is_empty() {
-            if SIGNATURES.iter().any(|start| rest.starts_with(start)) {
+            if starts_signature(rest) {
                 found = Some(body.len() - rest.len());
             }
             rest = split_line(rest).map_or(&b""[..], |(_, after)| after);
@@ -114,6 +114,11 @@ impl<'a> TagRef<'a> {
             None => (body, None),
         }
     }
+}
+
+/// Whether a text starts as signatures that git knows do.
+pub fn starts_signature(text: &[u8]) -> bool {
+    SIGNATURES.iter().any(|start| text.starts_with(start))
 }
 
 /// A tag to be written, or one taken apart.
