@@ -158,8 +158,7 @@ fn newer(stage: Stage, found: u32, supported: u32) -> GitError {
 fn ref_problem(stage: Stage, name: &[u8], problem: &RefProblem) -> GitError {
     let shown = String::from_utf8_lossy(name);
     let (code, message) = match problem {
-        RefProblem::Moved { found: Some(oid) } => (Code::RefConflict, format!("{shown} is at {oid} by now")),
-        RefProblem::Moved { found: None } => (Code::RefConflict, format!("{shown} does not exist any more")),
+        RefProblem::Moved { expected, found } => (Code::RefConflict, moved(&shown, *expected, *found)),
         RefProblem::Occupied { by } => {
             let by = String::from_utf8_lossy(by);
             (Code::RefConflict, format!("{shown} cannot exist beside {by}"))
@@ -167,7 +166,22 @@ fn ref_problem(stage: Stage, name: &[u8], problem: &RefProblem) -> GitError {
         RefProblem::Invalid => (Code::InvalidRef, format!("{shown} is no valid ref name")),
         RefProblem::Loop => (Code::Corrupt, format!("the symbolic ref {shown} does not end")),
     };
-    GitError::new(code, stage, message).with("ref", Datum::Text(shown.into_owned()))
+    let mut error = GitError::new(code, stage, message).with("ref", Datum::Text(shown.into_owned()));
+    if let RefProblem::Moved { expected, found } = problem {
+        let oids = [("expected", expected), ("found", found)];
+        let known = oids.into_iter().filter_map(|(name, oid)| Some((name, oid.as_ref()?)));
+        error = known.fold(error, |error, (name, oid)| error.with(name, Datum::Text(oid.to_hex())));
+    }
+    error
+}
+
+fn moved(shown: &str, expected: Option<ObjectId>, found: Option<ObjectId>) -> String {
+    match (expected, found) {
+        (Some(expected), Some(found)) => format!("{shown} is at {found} by now, not at {expected}"),
+        (Some(expected), None) => format!("{shown} does not exist any more; it should be at {expected}"),
+        (None, Some(found)) => format!("{shown} exists already, at {found}"),
+        (None, None) => format!("{shown} changed meanwhile"),
+    }
 }
 
 /// A pack that git would refuse, or that asks too much of us.

@@ -1,9 +1,9 @@
 //! Empty repositories: git-init(1).
 
-use crate::error::{Code, Datum, GitError, Outcome, Stage};
+use crate::error::{Outcome, Stage};
 use crate::format::config::Config;
-use crate::format::refname::RefName;
 use crate::host::Host;
+use crate::ops::branch;
 use crate::ops::fault::{self, At};
 use crate::ops::repository::{Repository, create};
 use crate::store::meta::Stats;
@@ -15,7 +15,7 @@ use crate::task::Task;
 /// commit yet. Fails with `AlreadyExists` if the name is taken, and with `InvalidRef` if there can
 /// be no such branch. With a remote and a fetch it becomes a clone.
 pub async fn init(host: &Host, task: &Task, name: &str, default_branch: &str) -> Outcome<Repository> {
-    let head = branch(default_branch)?;
+    let head = branch::full_name(default_branch.as_bytes())?;
     let made = create(host, task, name, async |reservation| {
         let mut config = Config::default();
         let settings = [("core.repositoryformatversion", "0"), ("core.bare", "false")];
@@ -39,19 +39,4 @@ pub async fn init(host: &Host, task: &Task, name: &str, default_branch: &str) ->
         publication.commit().await.at(Stage::Update)
     });
     Ok(made.await?.0)
-}
-
-/// The full name of a branch. Git takes no branch that looks like an option, and none called `HEAD`
-/// (`strbuf_check_branch_ref`).
-fn branch(short: &str) -> Outcome<Vec<u8>> {
-    let name = RefName::new([b"refs/heads/", short.as_bytes()].concat());
-    match name {
-        Ok(name) if !short.starts_with('-') && short != "HEAD" => Ok(name.into_bytes()),
-        _ => {
-            let message = format!("{} cannot be the name of a branch", fault::quoted(short.as_bytes()));
-            Err(GitError::new(Code::InvalidRef, Stage::Request, message)
-                .with("ref", Datum::Text(short.to_owned()))
-                .into())
-        }
-    }
 }

@@ -1,7 +1,10 @@
 //! What a user asks for, named after git's commands.
 
+pub mod branch;
 pub mod cat;
 pub mod clone;
+pub mod commit;
+pub mod compose;
 pub mod config;
 pub mod connectivity;
 pub mod diff;
@@ -32,9 +35,10 @@ pub mod remotes;
 pub(crate) mod rename;
 pub mod repository;
 pub mod rev_parse;
-#[allow(dead_code, reason = "what writes commits and merges is built on it")]
+#[allow(dead_code, reason = "merges read what they have made")]
 pub(crate) mod staging;
-#[allow(dead_code, reason = "what writes commits and merges is built on it")]
+pub mod update_ref;
+pub mod write;
 pub(crate) mod write_tree;
 
 pub use crate::format::remotes::anonymize;

@@ -103,6 +103,8 @@ pub enum Fault {
 pub enum RefProblem {
     /// It has another value than the caller expected (`None`: there is no such ref).
     Moved {
+        /// What it should point to.
+        expected: Option<ObjectId>,
         /// What it points to.
         found: Option<ObjectId>,
     },
@@ -167,8 +169,8 @@ impl fmt::Display for StoreError {
             StoreError::Ref { name, problem } => {
                 let name = name.escape_ascii();
                 match problem {
-                    RefProblem::Moved { found: Some(oid) } => write!(f, "ref {name} is at {oid}"),
-                    RefProblem::Moved { found: None } => write!(f, "there is no ref {name}"),
+                    RefProblem::Moved { found: Some(oid), .. } => write!(f, "ref {name} is at {oid}"),
+                    RefProblem::Moved { found: None, .. } => write!(f, "there is no ref {name}"),
                     RefProblem::Occupied { by } => {
                         write!(f, "ref {name} is in the way of {}", by.escape_ascii())
                     }

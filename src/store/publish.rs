@@ -381,7 +381,10 @@ fn expect(table: Table, key: &[u8], value: Option<Vec<u8>>) -> Expect {
 fn moved(update: &RefUpdate, found: Option<ObjectId>) -> StoreError {
     StoreError::Ref {
         name: update.name.clone(),
-        problem: RefProblem::Moved { found },
+        problem: RefProblem::Moved {
+            expected: update.expect.flatten(),
+            found,
+        },
     }
 }
 

@@ -175,12 +175,15 @@ fn an_update_that_is_not_as_expected_in_the_way_or_invalid_changes_nothing() {
         let writer = catalog.writer(&repository, Wait::No).await.unwrap();
         let refs = Refs::new(Rc::clone(&repository.backend));
         let before = refs.list(b"").await.unwrap();
-        let moved = |found| RefProblem::Moved { found };
+        let moved = |expected, found| RefProblem::Moved { expected, found };
         let by = |name: &str| RefProblem::Occupied { by: name.into() };
         let cases = [
-            (update("refs/heads/c", Some(oid(3)), oid(4)), moved(Some(oid(2)))),
-            (update("refs/heads/c", None, oid(4)), moved(Some(oid(2)))),
-            (update("refs/heads/d", Some(oid(3)), oid(4)), moved(None)),
+            (
+                update("refs/heads/c", Some(oid(3)), oid(4)),
+                moved(Some(oid(3)), Some(oid(2))),
+            ),
+            (update("refs/heads/c", None, oid(4)), moved(None, Some(oid(2)))),
+            (update("refs/heads/d", Some(oid(3)), oid(4)), moved(Some(oid(3)), None)),
             (new_ref("refs/heads/a", oid(3)), by("refs/heads/a/b")),
             (new_ref("refs/heads/a/b/c", oid(3)), by("refs/heads/a/b")),
             (new_ref("refs/heads/fresh/x", oid(3)), by("refs/heads/fresh")),

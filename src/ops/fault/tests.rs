@@ -30,7 +30,13 @@ fn a_ref_that_is_not_as_expected_is_named() {
     let name = b"refs/heads/main".to_vec();
     let by = b"refs/heads/main/sub".to_vec();
     for (problem, expected) in [
-        (RefProblem::Moved { found: None }, Code::RefConflict),
+        (
+            RefProblem::Moved {
+                expected: None,
+                found: None,
+            },
+            Code::RefConflict,
+        ),
         (RefProblem::Occupied { by }, Code::RefConflict),
         (RefProblem::Invalid, Code::InvalidRef),
         (RefProblem::Loop, Code::Corrupt),
