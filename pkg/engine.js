@@ -205,6 +205,12 @@ class WasmEngine {
       case 'fetch':
       case 'pull':
       case 'gc':
+      case 'writeBlob':
+      case 'writeTree':
+      case 'writeCommit':
+      case 'writeTag':
+      case 'commit':
+      case 'updateRefs':
       case 'configGet':
       case 'configAll':
       case 'configSet':

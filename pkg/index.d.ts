@@ -455,6 +455,42 @@ export class Repository implements AsyncDisposable {
    * Resolves with what came.
    */
   prefetch(rev: Rev, options?: PrefetchOptions): Promise<{ objects: number; bytes: number }>;
+  /**
+   * Writes a blob (git-hash-object(1)). Nothing leads to an object that is written so until a commit or
+   * a ref does; `gc` keeps it for its grace period.
+   */
+  writeBlob(data: FileContent, options?: Abortable): Promise<Oid>;
+  /**
+   * Writes the tree that has these entries, in whatever order; a slash in a path makes a directory
+   * (git-mktree(1)). Rejects with `MissingObject` if an entry names what is not here, with `InvalidRef`
+   * if it is of another kind, with `AlreadyExists` if a path is there twice or is a file and a directory,
+   * and with `Unsupported` for a path that git refuses: `.git` and whatever some file system takes for
+   * it, `.`, `..`, an empty name.
+   */
+  writeTree(entries: Iterable<Pick<TreeEntry, 'mode' | 'oid' | 'path'> & { pathBytes?: Uint8Array }>, options?: RemoteOptions): Promise<Oid>;
+  /** Writes a commit that no branch leads to yet (git-commit-tree(1)). */
+  writeCommit(commit: NewCommit, options?: RemoteOptions): Promise<Oid>;
+  /** Writes an annotated tag that no ref leads to yet (git-mktag(1)). `tags.create` makes the ref too. */
+  writeTag(tag: NewTag, options?: RemoteOptions): Promise<Oid>;
+  /**
+   * Writes the files that change, the directories they are in and a commit, and moves `branch` to it, all
+   * at once or not at all (git-commit(1)). `branch` is a branch, in full or without `refs/heads/`, or
+   * `'HEAD'`; one without a commit gets its first. Resolves with the commit.
+   *
+   * Rejects with `RefConflict` if the branch is not at `expect`: `data.ref`, `data.expected` and
+   * `data.found` (absent: no such branch). With `NotFound` for a path that is to be changed and is not
+   * there, with `AlreadyExists` where a path would be a file and a directory, or a rename would replace
+   * something, and with `Unsupported` and `data.reason` if nothing changes (`'empty'`), for a bad
+   * `'message'`, `'identity'`, `'encoding'`, `'mode'` or `'signature'`, or for a path that git refuses.
+   */
+  commit(branch: string, commit: CommitOptions, options?: RemoteOptions): Promise<Oid>;
+  /**
+   * Changes refs, all of them or none (git-update-ref(1)). Rejects with `RefConflict` if one is not at
+   * `old`, or if one would be the directory of another; with `RefNotFound` for one to be deleted that is
+   * not there; with `MissingObject` and `InvalidRef` if one would lead to what is not here, or a branch
+   * to what is no commit.
+   */
+  updateRefs(updates: Iterable<RefChangeRequest>, options?: RemoteOptions & { message?: string }): Promise<void>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;
@@ -541,6 +577,111 @@ export interface LogOptions {
   /** Only commits after that date. */
   since?: Date;
 }
+
+/** What becomes a file. Text is written as UTF-8. */
+export type FileContent = BlobPart | ReadableStream<Uint8Array>;
+
+/**
+ * Who did something. Blanks and punctuation go from the ends of names and addresses, as in git. Without
+ * a timestamp it was just now, in the time zone of this browser. Bytes are for another `encoding`.
+ */
+export interface Author {
+  name: string | Uint8Array;
+  email: string | Uint8Array;
+  /** Seconds since 1970, not before. */
+  timestamp?: number;
+  /** E.g. "+0200". Default, with a timestamp: "+0000". */
+  tz?: string;
+}
+
+/**
+ * What becomes of a message: nothing (`'verbatim'`); blanks at ends of lines and superfluous empty lines
+ * go, and the last line ends in a newline (`'whitespace'`); lines that start with `#` go too (`'strip'`);
+ * or everything from git's scissors line on (`'scissors'`).
+ */
+export type Cleanup = 'verbatim' | 'whitespace' | 'strip' | 'scissors';
+
+/**
+ * Signs: gets the bytes that are signed, and answers with the signature, armored (OpenPGP, SSH, X.509).
+ * What it throws ends the call. Others that write to the repository wait while `commit` asks for it.
+ */
+export type Sign = (payload: Uint8Array) => string | Promise<string>;
+
+export interface NewCommit {
+  /** What leads to a tree. */
+  tree: Rev;
+  /** One that is named twice counts once. Default: none. */
+  parents?: Rev[];
+  /** Default: `author.name` and `author.email`, or `user.*`; else the committer. */
+  author?: Author;
+  /** Default: `committer.name` and `committer.email`, or `user.*`; else the author, now. */
+  committer?: Author;
+  message: string | Uint8Array;
+  /** Default: `'verbatim'`. */
+  cleanup?: Cleanup;
+  /** Of message and names, which are then given as bytes. Default: UTF-8. */
+  encoding?: string;
+  sign?: Sign;
+}
+
+export interface NewTag {
+  /** What is tagged. */
+  object: Rev;
+  /** Without `refs/tags/`. */
+  name: string;
+  /** Default: `committer.name` and `committer.email`, or `user.*`. */
+  tagger?: Author;
+  message: string | Uint8Array;
+  /** Default: `'whitespace'`. */
+  cleanup?: Cleanup;
+  sign?: Sign;
+}
+
+/** A change of a tree; each sees those before it. Paths are from the root; bytes where they are not UTF-8. */
+export type TreeChange =
+  /** A file gets that content; without a mode it keeps its own, or is `'100644'` if it is new. */
+  | { path: string | Uint8Array; content: FileContent; mode?: string }
+  /** Something stored: a file, a directory (`'040000'`) in place of the one there, a submodule (`'160000'`). */
+  | { path: string | Uint8Array; oid: Oid; mode: string }
+  /** A file becomes executable (`'100755'`), a symbolic link (`'120000'`), or neither. */
+  | { path: string | Uint8Array; mode: string }
+  /** A file goes, or a directory with all that is in it. */
+  | { path: string | Uint8Array; delete: true }
+  /** A file or a directory moves to where nothing is. */
+  | { path: string | Uint8Array; rename: string | Uint8Array };
+
+export interface CommitOptions extends Omit<NewCommit, 'tree' | 'message'> {
+  /** Only with `amend` it may be left out: the message stays. */
+  message?: string | Uint8Array;
+  /** Default: `'whitespace'`. */
+  cleanup?: Cleanup;
+  changes?: Iterable<TreeChange>;
+  /** Default: the branch's tip, or nothing if there is none. */
+  parents?: Rev[];
+  /** What leads to the tree that is changed. Default: the first parent. */
+  base?: Rev;
+  /** Replaces the branch's tip: its parents, and unless they are given its message and author. */
+  amend?: boolean;
+  /** Commits even if nothing changes. */
+  allowEmpty?: boolean;
+  allowEmptyMessage?: boolean;
+  /** What the branch must be at; `null`: there must be no such branch. Default: anything. */
+  expect?: Oid | null;
+}
+
+export type RefChangeRequest = {
+  /** The full name, or `'HEAD'`. */
+  name: string;
+  /** What it must be at; `null`: there must be no such ref. Default: anything. */
+  old?: Oid | null;
+  /** Changes a symbolic ref itself, not the ref that it stands for. */
+  noDeref?: boolean;
+} & (
+  /** `null` deletes it, and its reflog. */
+  | { new: Oid | null }
+  /** It stands for that ref, which need not be there. */
+  | { symbolic: string }
+);
 
 export interface ObjectHandle {
   readonly type: 'commit' | 'tree' | 'blob' | 'tag';

@@ -4,6 +4,7 @@ import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
 import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
 import { config, remotes } from './settings.js';
+import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
 
 export { GitError };
 
@@ -219,6 +220,36 @@ export class Repository {
     return this.#lazyCall('prefetch', [text('rev', rev), what], options);
   }
 
+  /** @type {import('./index.d.ts').Repository['writeBlob']} */
+  async writeBlob(data, options = {}) {
+    return this.#call('writeBlob', [await content('data', data)], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['writeTree']} */
+  async writeTree(entries, options = {}) {
+    return this.#lazyCall('writeTree', [treeEntries(entries)], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['writeCommit']} */
+  async writeCommit(commit, options = {}) {
+    return this.#write('writeCommit', [], newCommit(commit, this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['writeTag']} */
+  async writeTag(tag, options = {}) {
+    return this.#write('writeTag', [], newTag(tag, this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['commit']} */
+  async commit(branch, commit, options = {}) {
+    return this.#write('commit', [text('branch', branch)], await commitOptions(commit, this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['updateRefs']} */
+  async updateRefs(updates, options = {}) {
+    await this.#lazyCall('updateRefs', [refUpdates(updates), optionalText(options, 'message') ?? ''], options);
+  }
+
   /** @type {import('./index.d.ts').Repository['usage']} */
   async usage(options = {}) {
     return this.#call('usage', [], options);
@@ -262,7 +293,21 @@ export class Repository {
    * @returns {R}
    */
   #remote(options, make = /** @type {any} */ (remoteOptions)) {
-    return make({ ...this.#remembered, ...options });
+    return make(this.#remembering(options));
+  }
+
+  /** @template {RemoteOptions} O @param {O} options @returns {O} */
+  #remembering(options) {
+    return { ...this.#remembered, ...options };
+  }
+
+  /**
+   * A call that writes what `pkg/write.js` made plain.
+   * @param {string} method @param {unknown[]} args
+   * @param {{ plain: object, remote: object, callbacks: import('./rpc.js').Callbacks, signal?: AbortSignal }} made
+   */
+  #write(method, args, { plain, remote, callbacks, signal }) {
+    return this.#connection.call(method, [this.#open(), ...args, plain, remote], { signal, callbacks });
   }
 
   // Calls that read objects, which a partial clone may first have to fetch. The engine takes how to

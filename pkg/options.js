@@ -110,7 +110,7 @@ export function texts(options, name) {
  * @param {string} name
  * @returns {F | undefined}
  */
-function listener(options, name) {
+export function listener(options, name) {
   const value = options[name];
   if (value === undefined || typeof value === 'function') return value;
   throw new TypeError(`${name} must be a function`);

@@ -17,3 +17,4 @@ mod platform;
 pub mod repository;
 pub mod setup;
 mod value;
+pub mod write;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -20,7 +20,7 @@ use crate::ops::{log, ls_tree};
 pub(super) struct Fields<'a>(pub(super) &'a JsValue);
 
 impl Fields<'_> {
-    fn get(&self, name: &str) -> JsValue {
+    pub(super) fn get(&self, name: &str) -> JsValue {
         Reflect::get(self.0, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
     }
 
@@ -42,11 +42,28 @@ impl Fields<'_> {
     }
 
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
-        let list = self.get(name);
-        if !Array::is_array(&list) {
-            return Vec::new();
+        self.list(name).iter().filter_map(JsValue::as_string).collect()
+    }
+
+    pub(super) fn list(&self, name: &str) -> Vec<JsValue> {
+        list(&self.get(name))
+    }
+
+    /// Text, or the bytes of one.
+    pub(super) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let value = self.get(name);
+        match value.as_string() {
+            Some(text) => Some(text.into_bytes()),
+            None => Some(value.dyn_ref::<Uint8Array>()?.to_vec()),
         }
-        Array::from(&list).iter().filter_map(|item| item.as_string()).collect()
+    }
+}
+
+/// The items of an array; none of what is no array.
+pub(super) fn list(value: &JsValue) -> Vec<JsValue> {
+    match Array::is_array(value) {
+        true => Array::from(value).to_vec(),
+        false => Vec::new(),
     }
 }
 
@@ -190,7 +207,7 @@ fn proxy(proxy: &JsValue, callbacks: &Callbacks) -> Option<CorsProxy> {
 }
 
 /// Asks the caller. `None` if the function threw: then the call is being cancelled.
-fn ask(function: &Function, argument: &JsValue) -> impl Future<Output = Option<JsValue>> + 'static {
+pub(super) fn ask(function: &Function, argument: &JsValue) -> impl Future<Output = Option<JsValue>> + 'static {
     let answer = function
         .call1(&JsValue::UNDEFINED, argument)
         .map(|answer| Promise::resolve(&answer));

@@ -44,7 +44,7 @@ impl RepositoryHandle {
 
     /// The same, for a call that reads objects and may have to fetch them first; `remote` are options
     /// as `pkg/options.js` makes them of `RemoteOptions`.
-    fn lazily(&self, operation: &Operation, remote: &JsValue) -> Rc<Repository> {
+    pub(super) fn lazily(&self, operation: &Operation, remote: &JsValue) -> Rc<Repository> {
         let options = remote_options(remote, operation.callbacks(), &self.memory);
         Rc::new(self.repository.with_remote(options))
     }
