@@ -2,6 +2,7 @@
 //! afterwards ([`resolve`]), and what both find out is the [`PackIndex`].
 
 pub mod delta;
+pub mod delta_encode;
 pub mod entry;
 pub mod error;
 pub mod index;
