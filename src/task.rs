@@ -30,9 +30,10 @@ pub enum Event {
 /// The part of an operation that is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The server counts objects; or, when a repository is packed anew, what is reached is looked for.
+    /// The server counts objects; or, when a repository is packed anew, what is reached is looked for;
+    /// or, for a push, what the server lacks is.
     Counting,
-    /// The server compresses objects.
+    /// The server compresses objects, or, for a push, we do.
     Compressing,
     /// Objects arrive.
     Receiving,

@@ -3,6 +3,7 @@
 
 pub mod delta;
 pub mod delta_encode;
+pub mod delta_window;
 pub mod entry;
 pub mod error;
 pub mod index;

@@ -50,6 +50,8 @@ pub(super) struct Object {
 pub(super) struct Counted {
     /// Commits, newest first, tags, and then the rest; no object twice.
     pub(super) objects: Vec<Object>,
+    /// Trees and blobs that are known to be held.
+    pub(super) held: HashSet<ObjectId>,
 }
 
 /// Finds out what `wish` asks for.
@@ -87,7 +89,7 @@ pub(super) async fn count(task: &Task, repo: &Repository, wish: &Wish<'_>) -> Ou
     walk.report();
     let Walk { mut objects, held, .. } = walk;
     objects.retain(|object| object.is_base || !held.contains(&object.oid));
-    Ok(Counted { objects })
+    Ok(Counted { objects, held })
 }
 
 /// What ids lead to, by kinds.

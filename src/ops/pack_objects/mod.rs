@@ -2,28 +2,27 @@
 //!
 //! ```text
 //!   count    which objects: want, without what have leads to
+//!   plan     as what each is written: a stored delta as it is, or whatever fill finds; in which order
+//!   fill     object by object: its content, a base for it
 //!   write    entries, into the body of a request
 //! ```
 //!
-//! A pack is written as it is made, in bounded memory: nothing of it is kept here.
+//! A pack is written as it is made, in one pass and in bounded memory: nothing of it is kept here.
 
 mod count;
+mod fill;
+mod plan;
 mod write;
 
-use std::collections::HashSet;
-
-use self::count::Object;
+use self::fill::Filling;
+use self::plan::Plan;
 use self::write::Out;
-use crate::error::{Outcome, Stage};
+use crate::error::Outcome;
 use crate::format::oid::ObjectId;
-use crate::format::pack::entry::EntryKind;
 use crate::format::pack::write::LEVEL;
 use crate::host::Parts;
 use crate::ops::Repository;
-use crate::ops::fault::At;
-use crate::ops::{object, promisor};
-use crate::store::odb::raw::Found;
-use crate::task::{Phase, Progress, Task};
+use crate::task::Task;
 
 /// What is to be packed, and how.
 #[derive(Clone, Copy, Debug)]
@@ -75,60 +74,14 @@ pub struct Packed {
 /// partial clone left with its remote may have to be fetched.
 pub async fn pack_objects(task: &Task, repo: &Repository, wish: &Wish<'_>, parts: &mut dyn Parts) -> Outcome<Packed> {
     let counted = count::count(task, repo, wish).await?;
-    let mut objects: Vec<Object> = counted.objects;
-    objects.retain(|object| !object.is_base);
-    objects.sort_by_key(|object| (object.kind as u8, std::cmp::Reverse(object.hash)));
-    let found = find(task, repo, wish, objects).await?;
+    let plan = Plan::new(task, repo, wish, counted).await?;
     let level = wish.level.unwrap_or(LEVEL).min(9);
-    let mut out = Out::begin(task, &repo.odb, parts, found.len(), level)?;
-    let mut progress = Progress {
-        phase: Phase::Writing,
-        loaded: 0,
-        total: u64::try_from(found.len()).ok(),
-        bytes: Some(0),
-    };
-    for (object, found) in &found {
-        let kind = EntryKind::Whole(object.kind);
-        let copied = match (&found.entry, found.base) {
-            (Some(place), None) => out.copied(kind, place).await?,
-            _ => false,
-        };
-        if !copied {
-            let object = object::read(task, repo, &object.oid).await?;
-            out.deflated(EntryKind::Whole(object.kind), &object.data).await?;
-        }
-        progress.loaded += 1;
-        progress.bytes = Some(out.bytes());
-        task.checkpoint().await?;
-    }
-    task.progress(progress);
+    let out = Out::begin(task, &repo.odb, parts, plan.objects, level)?;
+    let out = Filling::fill(task, repo, wish, &plan, out).await?;
     let (bytes, checksum) = out.finish().await?;
     Ok(Packed {
-        objects: progress.loaded,
+        objects: u64::try_from(plan.objects).unwrap_or(u64::MAX),
         bytes,
         checksum,
     })
-}
-
-/// Where the objects are. Those that are not stored are fetched, or left out if they were promised
-/// by the other side.
-async fn find(task: &Task, repo: &Repository, wish: &Wish<'_>, objects: Vec<Object>) -> Outcome<Vec<(Object, Found)>> {
-    let oids: Vec<ObjectId> = objects.iter().map(|object| object.oid).collect();
-    let mut found = task.race(repo.odb.find_entries(&oids)).await?.at(Stage::Read)?;
-    let absent = oids.iter().zip(&found).filter(|(_, found)| found.is_none());
-    let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
-    if !absent.is_empty() && !wish.promised {
-        promisor::need(task, repo, &absent).await?;
-        found = task.race(repo.odb.find_entries(&oids)).await?.at(Stage::Read)?;
-        let still: HashSet<&ObjectId> = absent.iter().collect();
-        let missing = oids
-            .iter()
-            .zip(&found)
-            .find(|(oid, found)| found.is_none() && still.contains(oid));
-        if let Some((oid, _)) = missing {
-            return Err(promisor::not_stored(oid));
-        }
-    }
-    let both = objects.into_iter().zip(found);
-    Ok(both.filter_map(|(object, found)| Some((object, found?))).collect())
 }

@@ -2,14 +2,14 @@
 
 use crate::error::{Code, Failure, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
-use crate::format::pack::entry::EntryKind;
+use crate::format::pack::entry::{EntryHeader, EntryKind};
 use crate::format::pack::write::PackWriter;
 use crate::format::zlib::Deflater;
 use crate::host::{HttpError, Parts};
 use crate::ops::fault::At;
-use crate::store::StoreError;
 use crate::store::odb::Odb;
 use crate::store::odb::raw::RawPlace;
+use crate::store::{Fault, StoreError};
 use crate::task::Task;
 
 /// Bytes that are handed over at a time.
@@ -80,7 +80,11 @@ impl<'a> Out<'a> {
             Err(StoreError::Replaced) => return Ok(false),
             entry => entry.at(Stage::Read)?,
         };
-        let size = entry.header().size;
+        let EntryHeader { kind: stored, size, .. } = entry.header();
+        let is_delta = |kind: EntryKind| !matches!(kind, EntryKind::Whole(_));
+        if stored != kind && !(is_delta(stored) && is_delta(kind)) {
+            return Err(place.fail(Fault::Inconsistent("is not what its index says"))).at(Stage::Read);
+        }
         if gathers {
             let mut pieces = Vec::new();
             loop {

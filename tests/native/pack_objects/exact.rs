@@ -5,7 +5,7 @@ use gitside::ops::pack_objects::Wish;
 use gitside_server::repos::{Random, generate};
 
 use crate::pack_oracle::Scratch;
-use crate::world::{LAYOUTS, Server, git_pack, load, tips};
+use crate::world::{LAYOUTS, Server, commits, git_pack, load, tips};
 
 #[test]
 fn the_objects_of_a_push_are_those_that_git_would_send() {
@@ -13,13 +13,7 @@ fn the_objects_of_a_push_are_those_that_git_would_send() {
         let scratch = Scratch::new("pack-exact");
         let git = generate(&scratch.path().join("git"), seed, 40).unwrap();
         let mut random = Random::new(seed);
-        let all = tips(&git);
-        let listed = git.git(["rev-list", "--all"]).unwrap();
-        let commits: Vec<ObjectId> = String::from_utf8(listed)
-            .unwrap()
-            .lines()
-            .map(|line| line.parse().unwrap())
-            .collect();
+        let (all, commits) = (tips(&git), commits(&git));
         for round in 0..2 {
             let have: Vec<ObjectId> = match (seed + round) % 6 {
                 0 => Vec::new(),
@@ -29,26 +23,25 @@ fn the_objects_of_a_push_are_those_that_git_would_send() {
             };
             let want: Vec<ObjectId> = (0..1 + random.below(5)).map(|_| all[random.below(all.len())]).collect();
             let layout = LAYOUTS[random.below(3)];
-            let world = load(&git, layout, &all, &have);
             let thin = !random.once_in(3);
             let wish = Wish {
                 thin,
                 ofs_delta: !random.once_in(3),
                 ..Wish::new(&want, &have)
             };
-            let ours = Server::new("pack-exact-ours", &git, &have).take(&world.pack(&wish), thin, &want);
-            let theirs = git_pack(
-                &git,
-                &want,
-                &have,
-                if thin {
-                    &["--thin", "--no-sparse"]
-                } else {
-                    &["--no-sparse"]
-                },
+            let ours = load(&git, layout, &all, &have).pack(&wish);
+            let options: &[&str] = if thin {
+                &["--thin", "--no-sparse"]
+            } else {
+                &["--no-sparse"]
+            };
+            let theirs = git_pack(&git, &want, &have, options);
+            let taken = |pack: &[u8]| Server::new("pack-exact-server", &git, &have).take(pack, thin, &want);
+            assert_eq!(
+                taken(&ours),
+                taken(&theirs),
+                "seed {seed}, round {round}, {layout:?}, {wish:?}"
             );
-            let theirs = Server::new("pack-exact-git", &git, &have).take(&theirs, thin, &want);
-            assert_eq!(ours, theirs, "seed {seed}, round {round}, {layout:?}, {wish:?}");
         }
     }
 }

@@ -10,4 +10,5 @@ mod pack_oracle;
 mod support;
 
 mod exact;
+mod size;
 mod world;

@@ -204,3 +204,10 @@ pub fn tips(git: &Repo) -> Vec<ObjectId> {
         .collect();
     ids.into_iter().collect()
 }
+
+/// All commits that refs lead to.
+pub fn commits(git: &Repo) -> Vec<ObjectId> {
+    let listed = git.git(["rev-list", "--all"]).unwrap();
+    let listed = String::from_utf8(listed).unwrap();
+    listed.lines().map(|line| line.parse().unwrap()).collect()
+}
