@@ -269,6 +269,12 @@ pub enum Stage {
     Receive,
     /// Indexing the pack and checking connectivity.
     Unpack,
+    /// Making the pack that is pushed.
+    Pack,
+    /// Sending a push.
+    Send,
+    /// Hearing what became of a push.
+    Report,
     /// Moving refs.
     Update,
     /// Reading what is stored.
@@ -284,6 +290,9 @@ impl Stage {
             Stage::Negotiate => "negotiate",
             Stage::Receive => "receive",
             Stage::Unpack => "unpack",
+            Stage::Pack => "pack",
+            Stage::Send => "send",
+            Stage::Report => "report",
             Stage::Update => "update",
             Stage::Read => "read",
         }

@@ -9,13 +9,7 @@ use std::path::{Path, PathBuf};
 use gitside::error::Code;
 
 /// Codes that are kept for what the engine does not do yet. Nothing produces them.
-const KEPT: &[Code] = &[
-    Code::PushUnpackFailed,
-    Code::PushStatusMissing,
-    Code::PushRejectedLocal,
-    Code::PushRejectedRemote,
-    Code::PushOutcomeUnknown,
-];
+const KEPT: &[Code] = &[];
 
 #[test]
 fn the_types_of_the_package_name_the_same_codes_in_the_same_order() {

@@ -2,6 +2,165 @@
 //!
 //! ```text
 //!   plan       which of the remote's refs become what, and which are refused before anything is sent
+//!   run        one push to one URL, from discovery to the report
+//!   sign       push certificates
+//!   outcome    what became of each ref, by the plan and the report together
+//!   track      the refs here that follow those of the remote
+//!   ask        what became of a push that was never answered
 //! ```
+//!
+//! Nothing here changes but tracking refs, and those only for what the server said it did. A push
+//! is sent once. If its answer does not come, its refs are [`PushKind::Unknown`]: the server may
+//! have done it or not, and [`ask::ask`] finds out.
 
+pub mod ask;
+mod outcome;
 pub mod plan;
+mod run;
+mod sign;
+mod track;
+
+pub use self::outcome::{PushKind, PushUpdate};
+pub use self::plan::{Expect, Lease, Wish};
+use self::run::Run;
+pub use self::sign::{AskSignature, Sign, Signing};
+use crate::error::{Code, Failure, GitError, Outcome, Stage};
+pub use crate::format::oid::ObjectId;
+use crate::format::remotes::RemoteConfig;
+use crate::ops::Repository;
+use crate::ops::fault::At;
+use crate::ops::reflog::Who;
+use crate::ops::remote;
+use crate::ops::{reflog, remotes};
+pub use crate::protocol::push::{Reason, Reported};
+use crate::store::refs::Target;
+use crate::task::{Event, Task};
+use std::rc::Rc;
+
+/// How to push.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The remote; `None`: `branch.<name>.pushRemote` of the current branch, `remote.pushDefault`,
+    /// else the one that is fetched from. A URL will do.
+    pub remote: Option<String>,
+    /// Which refs.
+    pub wish: Wish,
+    /// Texts for the server's hooks (`--push-option`); empty: as `push.pushOption` says.
+    pub push_options: Vec<String>,
+    /// Who signs a push certificate; `None`: none is made.
+    pub sign: Option<Sign>,
+    /// How hard to compress what is not stored compressed, from 0 to 9; `None`: as
+    /// `pack.compression` or `core.compression` say.
+    pub compression: Option<u8>,
+    /// Send nothing: say what would be done.
+    pub dry_run: bool,
+    /// How to talk to the remote.
+    pub transport: remote::Options,
+}
+
+/// What a push did: one entry for each URL that the remote is pushed to, mostly one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pushed {
+    /// The remote's name, or its URL without a login.
+    pub remote: String,
+    /// In the order of the configuration.
+    pub to: Vec<PushedTo>,
+}
+
+/// What a push to one URL did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PushedTo {
+    /// Where to, without a login; after redirects.
+    pub url: String,
+    /// What became of the refs concerned.
+    pub updates: Vec<PushUpdate>,
+    /// Why nothing is known of them, or why the server did not take the objects; of several URLs
+    /// also why one could not be pushed to at all.
+    pub error: Option<GitError>,
+    /// What the server and its hooks said to people, line by line.
+    pub messages: Vec<String>,
+    /// Objects that were sent.
+    pub objects: u64,
+    /// Bytes of the request.
+    pub bytes: u64,
+}
+
+impl Pushed {
+    /// Whether every ref is what it was to become, everywhere.
+    pub fn is_ok(&self) -> bool {
+        self.to.iter().all(|to| {
+            let failed = |update: &PushUpdate| matches!(update.kind, PushKind::Rejected | PushKind::Unknown);
+            to.error.is_none() && !to.updates.iter().any(failed)
+        })
+    }
+}
+
+/// What a push needs to know of this repository.
+struct Place {
+    config: crate::format::config::Config,
+    remote: RemoteConfig,
+    who: Rc<Who>,
+}
+
+impl Place {
+    async fn read(repo: &Repository, remote: Option<&str>) -> Outcome<Place> {
+        let config = repo.config().await?;
+        let name = match remote {
+            Some(name) => name.as_bytes().to_vec(),
+            None => {
+                let head = repo.refs.get(b"HEAD").await.at(Stage::Request)?;
+                let branch = head.and_then(|head| match head.target {
+                    Target::Symbolic(name) => name.strip_prefix(b"refs/heads/").map(<[u8]>::to_vec),
+                    Target::Direct(_) => None,
+                });
+                crate::format::remotes::default_push_remote(&config, branch.as_deref())
+            }
+        };
+        Ok(Place {
+            remote: remotes::remote_config(&config, &name)?,
+            who: reflog::who(&repo.host, &config),
+            config,
+        })
+    }
+}
+
+/// Pushes to a remote. Refs that were refused are part of the answer; it fails where nothing was
+/// sent at all, or certainly not acted on.
+pub async fn push(task: &Task, repo: &Repository, options: &Options) -> Outcome<Pushed> {
+    let place = task.race(Place::read(repo, options.remote.as_deref())).await??;
+    for warning in &place.remote.warnings {
+        task.tell(Event::Warning(warning.clone()));
+    }
+    let run = Run::prepare(task, repo, &place, options).await?;
+    let urls = &place.remote.push_urls;
+    let mut pushed = Pushed {
+        remote: crate::ops::anonymize(&String::from_utf8_lossy(&place.remote.name)),
+        to: Vec::new(),
+    };
+    let mut first: Option<Failure> = None;
+    for url in urls {
+        match task.race(run.push_to(url)).await? {
+            Ok(to) => pushed.to.push(to),
+            Err(Failure::Error(error)) if urls.len() > 1 => {
+                // git goes on with the others, too.
+                pushed.to.push(PushedTo {
+                    url: crate::ops::anonymize(url),
+                    error: Some((*error).clone()),
+                    ..PushedTo::default()
+                });
+                first.get_or_insert(Failure::Error(error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    match first {
+        Some(failure) if pushed.to.iter().all(|to| to.updates.is_empty()) => Err(failure),
+        _ if pushed.to.is_empty() => Err(nowhere().into()),
+        _ => Ok(pushed),
+    }
+}
+
+fn nowhere() -> GitError {
+    let message = "the remote has no URL to push to";
+    GitError::new(Code::NotFound, Stage::Request, message).with_hint("set the remote's URL first")
+}

@@ -101,8 +101,9 @@ impl Connection {
         let mut git_protocol = match call {
             Call::Discover(value) => value,
             Call::Rpc(rpc) => rpc.git_protocol,
+            Call::Push(upload) => upload.git_protocol,
         };
-        let safe = !matches!(call, Call::Rpc(rpc) if rpc.service == Service::ReceivePack);
+        let safe = call.is_safe();
         let mut tries = Tries::default();
         let mut left_away_at: Option<String> = None;
         loop {
@@ -117,8 +118,13 @@ impl Connection {
                 continue;
             }
             self.trace_request(&prepared);
-            if let (Call::Rpc(rpc), Some(mut packets)) = (call, self.packets('>')) {
-                packets.feed(&rpc.body);
+            let readable = match call {
+                Call::Discover(_) => None,
+                Call::Rpc(rpc) => Some(&rpc.body),
+                Call::Push(upload) => Some(&upload.head),
+            };
+            if let (Some(bytes), Some(mut packets)) = (readable, self.packets('>')) {
+                packets.feed(bytes);
                 packets.finish();
             }
             let started = self.task.clock().now();
@@ -170,7 +176,13 @@ impl Connection {
                 200 | 203..=205 if !is_page(&kind) => {
                     self.login.approve(&self.url);
                     let content_type = response.header("content-type").map(str::to_owned);
-                    let (task, stall) = (self.task.clone(), self.options.timeouts.stall);
+                    let (task, timeouts) = (self.task.clone(), &self.options.timeouts);
+                    // What a hook does meanwhile may take its time, and some servers send no
+                    // keep-alives.
+                    let stall = match safe {
+                        true => timeouts.stall,
+                        false => timeouts.stall.max(timeouts.first_byte),
+                    };
                     let body = WatchedBody::new(response.body, task, stall, u64::MAX, self.packets('<'));
                     return Ok(Answer { content_type, body });
                 }

@@ -261,7 +261,7 @@ impl PackStream<'_> {
 
 /// Passes on a line of the server's progress: as numbers where it has any, and as a message unless
 /// the next line takes its place.
-fn tell(connection: &Connection, line: &ProgressLine) {
+pub(super) fn tell(connection: &Connection, line: &ProgressLine) {
     let task: &Task = connection.task();
     let progress = RemoteProgress::parse(&line.text);
     if let Some(read) = &progress

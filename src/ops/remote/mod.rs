@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   session       discovery, version, refs      fetch         the dialogue, and the pack
-//!   known         a discovery used again
+//!   known         a discovery used again            push          the request, and the report
 //!   options       what the caller may choose    secret        what must not be printed
 //!   connection    one request after another     login, auth   who may read
 //!   redirect      where it is by now            retry         another try
@@ -22,6 +22,7 @@ mod known;
 mod login;
 mod options;
 mod proxy;
+mod push;
 mod redact;
 mod redirect;
 mod report;
@@ -44,6 +45,7 @@ pub use options::{
     AskCredentials, Challenge, CorsProxy, Credentials, Memory, Options, ProxyAddress, ProxyFunction, Retry,
     TellCredentials, Timeouts, Verdict, Version,
 };
+pub use push::Answered;
 pub use secret::Secret;
 pub use session::{Remote, Session};
 pub use trace::{TraceEvent, TraceKind, Tracer};

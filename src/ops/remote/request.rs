@@ -7,6 +7,7 @@ use super::options::{Options, Version};
 use super::secret::Secret;
 use crate::error::{Code, Failure, GitError, Outcome, Stage};
 use crate::host::{Method, Redirect, Request, RequestBody};
+use crate::protocol::push::PROBE;
 use crate::protocol::smart_http::{RpcRequest, Service};
 use crate::protocol::url::RemoteUrl;
 
@@ -28,6 +29,29 @@ pub(super) enum Call<'a> {
     Discover(Option<&'static str>),
     /// `POST …/git-upload-pack`.
     Rpc(&'a RpcRequest),
+    /// `POST …/git-receive-pack`, with a pack.
+    Push(&'a Upload),
+}
+
+/// A push, ready to be sent.
+pub(super) struct Upload {
+    /// The value of the `Git-Protocol` header.
+    pub(super) git_protocol: Option<&'static str>,
+    /// What the body begins with, up to the pack: to be traced.
+    pub(super) head: Vec<u8>,
+    /// All of it.
+    pub(super) body: RequestBody,
+}
+
+impl Call<'_> {
+    /// Whether it changes nothing, so that it may be sent again.
+    pub(super) fn is_safe(&self) -> bool {
+        match self {
+            Call::Discover(_) => true,
+            Call::Rpc(rpc) => rpc.service == Service::UploadPack || rpc.body == PROBE,
+            Call::Push(_) => false,
+        }
+    }
 }
 
 /// A request, and what is to be known of it if it fails.
@@ -53,6 +77,7 @@ impl Connection {
         let target = match call {
             Call::Discover(_) => self.url.discovery_url(self.service),
             Call::Rpc(rpc) => self.url.rpc_url(rpc.service),
+            Call::Push(_) => self.url.rpc_url(Service::ReceivePack),
         };
         let (url, place) = self.address(&target).await?;
         let origin = place.origin();
@@ -97,6 +122,11 @@ impl Connection {
                 RequestBody::Bytes(rpc.body.clone())
             });
         }
+        if let Call::Push(upload) = call {
+            add("content-type", "application/x-git-receive-pack-request");
+            add("accept", "application/x-git-receive-pack-result");
+            body = Some(upload.body.clone());
+        }
         if let Some(value) = git_protocol {
             add("git-protocol", value);
         }
@@ -135,7 +165,7 @@ impl Connection {
         let (method, redirect) = match call {
             Call::Discover(_) if !secrets => (Method::Get, Redirect::Follow),
             Call::Discover(_) => (Method::Get, Redirect::Refuse),
-            Call::Rpc(_) => (Method::Post, Redirect::Refuse),
+            Call::Rpc(_) | Call::Push(_) => (Method::Post, Redirect::Refuse),
         };
         Ok(Prepared {
             request: Request {

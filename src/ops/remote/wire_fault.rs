@@ -5,6 +5,7 @@ use crate::protocol::fetch::{FetchError, FetchRequestError};
 use crate::protocol::fetch_state::FetchStateError;
 use crate::protocol::ls_refs::LsRefsError;
 use crate::protocol::pkt_line::PktLineError;
+use crate::protocol::push::{PushError, PushRequestError};
 use crate::protocol::sideband::SidebandError;
 use crate::protocol::smart_http::{DiscoveryError, Service};
 use crate::protocol::text::Foreign;
@@ -157,6 +158,59 @@ pub(super) fn fetch(error: &FetchStateError, url: &str, at: At<'_>) -> GitError 
         | FetchError::NotShallow(_)
         | FetchError::TrailingBytes { .. } => at(Code::Protocol, format!("{url}: {error}")),
     }
+}
+
+/// A push that cannot be asked for.
+pub(super) fn push_request(error: &PushRequestError, url: &str, at: At<'_>) -> GitError {
+    match error {
+        PushRequestError::MissingCapability(name) => {
+            // In git's words.
+            let what = match *name {
+                "atomic" => "atomic pushes",
+                "push-options" => "push options",
+                "push-cert" => "signed pushes",
+                "delete-refs" => "deleting refs",
+                other => other,
+            };
+            at(
+                Code::CapabilityMissing,
+                format!("the receiving end, {url}, does not support {what}"),
+            )
+            .with("capability", Datum::Text((*name).to_owned()))
+        }
+        PushRequestError::BadNonce => at(Code::Protocol, format!("{url}: {error}")),
+        PushRequestError::NothingToSend
+        | PushRequestError::Doubled(_)
+        | PushRequestError::BadOption
+        | PushRequestError::BadPusher
+        | PushRequestError::BadSignature
+        | PushRequestError::TooLong => at(Code::Unsupported, error.to_string()),
+    }
+}
+
+/// An answer to a push that says nothing of what became of it. The server may have done it.
+pub(super) fn push(error: &PushError, url: &str, at: At<'_>) -> GitError {
+    const ASK: &str = "the server may have done what was pushed: ask it before anything is pushed again";
+    let error = match error {
+        PushError::Empty => at(
+            Code::EmptyResponse,
+            format!("{url} hung up without saying what became of the push"),
+        ),
+        PushError::NotGit { looks_like, excerpt } => not_git(url, looks_like, excerpt, at),
+        PushError::Truncated { at: bytes } => at(
+            Code::ConnectionReset,
+            format!("{url} hung up after {bytes} bytes, before it said what became of the push"),
+        )
+        .with("bytes", Datum::Number(*bytes)),
+        PushError::Remote(text) | PushError::Sideband(SidebandError::Remote(text)) => remote(url, text, at),
+        PushError::PktLine(error) | PushError::Sideband(SidebandError::PktLine(error)) => pkt_line(url, error, at),
+        PushError::TooLarge => at(Code::LimitExceeded, format!("{url}: {error}")),
+        PushError::Sideband(_)
+        | PushError::UnexpectedLine { .. }
+        | PushError::NoReport
+        | PushError::UnexpectedPacket { .. } => at(Code::Protocol, format!("{url}: {error}")),
+    };
+    error.with_hint(ASK)
 }
 
 /// Something else than Git's protocol in answer to a POST.

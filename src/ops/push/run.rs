@@ -1,0 +1,188 @@
+//! One push to one URL: `transport_push` of git's transport.c, and what `send_pack` does around the
+//! wire.
+
+use super::outcome::{self, PushUpdate};
+use super::plan::{Plan, Prepared, Server};
+use super::{Options, Place, PushedTo, sign, track};
+use crate::error::{Code, Datum, GitError, Outcome, Stage};
+use crate::format::oid::ObjectId;
+use crate::format::refname::RefName;
+use crate::ops::Repository;
+use crate::ops::fault::{At, quoted};
+use crate::ops::pack_objects::{self, pack_objects};
+use crate::ops::remote::{Answered, Remote, Service, Session, url_error};
+use crate::protocol::push::{Command, PushRequest};
+use crate::protocol::url::RemoteUrl;
+use crate::task::Task;
+
+/// A push that is understood, and can be sent to any URL.
+pub(super) struct Run<'a> {
+    task: &'a Task,
+    repo: &'a Repository,
+    place: &'a Place,
+    options: &'a Options,
+    prepared: Prepared,
+}
+
+impl<'a> Run<'a> {
+    /// Reads what is to be pushed.
+    pub(super) async fn prepare(
+        task: &'a Task,
+        repo: &'a Repository,
+        place: &'a Place,
+        options: &'a Options,
+    ) -> Outcome<Run<'a>> {
+        Ok(Run {
+            prepared: Prepared::read(task, repo, &place.config, &place.remote, &options.wish).await?,
+            task,
+            repo,
+            place,
+            options,
+        })
+    }
+
+    /// Pushes to one URL.
+    pub(super) async fn push_to(&self, url: &str) -> Outcome<PushedTo> {
+        let (task, repo) = (self.task, self.repo);
+        let url = RemoteUrl::parse(url).map_err(|error| url_error(&error))?;
+        let transport = &self.options.transport;
+        let mut session = Remote::connect(&repo.host, task, &url, Service::ReceivePack, transport).await?;
+        let offer = session.push_offer();
+        let server = Server {
+            deletes: offer.delete_refs,
+            atomic: offer.atomic,
+        };
+        let (refs, extra) = session.advertised();
+        let plan = self.prepared.plan(task, repo, &refs, server).await?;
+        let mut pushed = PushedTo {
+            url: session.url(),
+            ..PushedTo::default()
+        };
+        if self.options.dry_run || plan.commands().next().is_none() {
+            pushed.updates = outcome::planned(&plan);
+        } else {
+            let mut have: Vec<ObjectId> = refs.iter().map(|found| found.oid).chain(extra).collect();
+            have.sort_unstable();
+            have.dedup();
+            let answered = self.send(&mut session, &plan, &have, &mut pushed).await?;
+            pushed.updates = outcome::judged(&plan, &answered);
+            pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
+            pushed.messages = answered.messages;
+        }
+        if !self.options.dry_run {
+            self.track(&mut pushed.updates).await;
+        }
+        Ok(pushed)
+    }
+
+    /// Sends what the plan says, and hears what becomes of it.
+    async fn send(
+        &self,
+        session: &mut Session,
+        plan: &Plan,
+        have: &[ObjectId],
+        pushed: &mut PushedTo,
+    ) -> Outcome<Answered> {
+        let (task, repo) = (self.task, self.repo);
+        let mut request = PushRequest {
+            commands: commands(plan)?,
+            shallow: task.race(repo.meta.shallow()).await?.at(Stage::Pack)?,
+            atomic: plan.atomic,
+            options: self.push_options(),
+            certificate: None,
+        };
+        let offer = session.push_offer();
+        request
+            .check(&offer)
+            .map_err(|error| session.push_request_fault(&error))?;
+        if let Some(sign) = &self.options.sign {
+            sign::sign(task, session, &mut request, sign, &self.place.who).await?;
+        }
+        let head = session.write_push(&request)?;
+        let mut parts = session.parts();
+        parts
+            .push(head.clone())
+            .await
+            .map_err(|error| session.body_fault(&error))?;
+        if request.needs_pack() {
+            let want: Vec<ObjectId> = request.commands.iter().filter_map(|command| command.new).collect();
+            let wish = pack_objects::Wish {
+                want: &want,
+                have,
+                thin: offer.thin_pack,
+                ofs_delta: offer.ofs_delta,
+                level: self.compression(),
+                promised: self.place.remote.promisor,
+            };
+            pushed.objects = pack_objects(task, repo, &wish, &mut *parts).await?.objects;
+        }
+        let body = parts.finish().map_err(|error| session.body_fault(&error))?;
+        let answered = session.push(&request, head, body).await?;
+        pushed.bytes = answered.sent;
+        Ok(answered)
+    }
+
+    /// The caller's, else those of the configuration, of which an empty one takes back those before.
+    fn push_options(&self) -> Vec<Vec<u8>> {
+        if !self.options.push_options.is_empty() {
+            let given = self.options.push_options.iter();
+            return given.map(|option| option.as_bytes().to_vec()).collect();
+        }
+        let mut options = Vec::new();
+        for value in self.place.config.get_all(b"push.pushOption") {
+            match value.unwrap_or_default() {
+                b"" => options.clear(),
+                text => options.push(text.to_vec()),
+            }
+        }
+        options
+    }
+
+    /// The caller's level, else the configuration's.
+    fn compression(&self) -> Option<u8> {
+        let configured = |key: &[u8]| self.place.config.get_number(key);
+        let level = || configured(b"pack.compression").or_else(|| configured(b"core.compression"));
+        let given = self.options.compression;
+        given.or_else(|| level().and_then(|level| u8::try_from(level).ok()))
+    }
+
+    /// From here on the caller is told what became of the push, whatever else happens.
+    async fn track(&self, updates: &mut [PushUpdate]) {
+        if self.task.shield().is_ok()
+            && let Err(failure) = track::track(self.task, self.repo, self.place, updates).await
+        {
+            track::warn(self.task, &failure);
+        }
+    }
+}
+
+fn commands(plan: &Plan) -> Outcome<Vec<Command>> {
+    let commands = plan.commands().map(|planned| {
+        let name = RefName::new(planned.name.clone()).map_err(|error| {
+            let message = format!("{} is no valid ref name: {error}", quoted(&planned.name));
+            GitError::new(Code::InvalidRef, Stage::Request, message)
+        })?;
+        Ok(Command {
+            name,
+            old: planned.old,
+            new: planned.new,
+        })
+    });
+    commands.collect()
+}
+
+/// The server has what was sent and could not take it.
+fn unpack_failed(url: &str, answered: &Answered) -> Option<GitError> {
+    let why = answered.report.as_ref()?.unpack.as_ref()?;
+    let mut error = GitError::new(
+        Code::PushUnpackFailed,
+        Stage::Report,
+        format!("{url} could not take the objects that were pushed: {why}"),
+    )
+    .with_url(url)
+    .with("unpack", Datum::Text(why.clone()));
+    if !answered.messages.is_empty() {
+        error = error.with_remote_text(answered.messages.join("\n"));
+    }
+    Some(error)
+}

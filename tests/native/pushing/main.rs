@@ -1,0 +1,10 @@
+//! Pushes to real servers, and to servers that break off, contradict themselves or say nothing.
+//! What came of them is asked of git.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod done;
+mod refused;
+#[path = "../support/mod.rs"]
+mod support;
+mod unknown;
+mod world;
