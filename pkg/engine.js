@@ -204,6 +204,8 @@ class WasmEngine {
       case 'prefetch':
       case 'fetch':
       case 'pull':
+      case 'push':
+      case 'pushOutcome':
       case 'gc':
       case 'writeBlob':
       case 'writeTree':

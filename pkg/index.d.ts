@@ -168,6 +168,8 @@ export type Credentials = { username: string; password: string } | { bearer: str
 export type Progress =
   | { phase: 'counting' | 'compressing'; loaded: number; total?: number; bytes?: number }
   | { phase: 'receiving'; loaded: number; total?: number; bytes: number }
+  /** All of them bytes of the request; told before it is sent and when the server begins to answer. */
+  | { phase: 'sending'; loaded: number; total: number; bytes: number }
   | { phase: 'resolving' | 'checking' | 'writing'; loaded: number; total?: number; bytes?: number };
 
 export interface CloneOptions extends StoreOptions, RemoteOptions {
@@ -294,6 +296,124 @@ export interface PullResult extends FetchResult {
   ahead: number;
   behind: number;
   mergeBase: Oid[];
+}
+
+/**
+ * Which refs: as `git push` (git-push(1)). Without any of them, what `remote.<name>.push` and
+ * `push.default` say.
+ */
+export interface PushOptions extends RemoteOptions {
+  /**
+   * A remote's name, or a URL. Default: `branch.<name>.pushRemote` of the current branch,
+   * `remote.pushDefault`, else what the branch follows.
+   */
+  remote?: string;
+  /** What to push (`'main'`, `'main:refs/heads/new'`, `'+topic'`, `':gone'`, `'refs/heads/*'`, `'tag v1'`, `':'`). */
+  refspecs?: string[];
+  /** All branches (`--all`). */
+  all?: boolean;
+  /** All tags, besides the refspecs (`--tags`). */
+  tags?: boolean;
+  /** Annotated tags that lead to what is pushed and that the remote has not. Default: `push.followTags`. */
+  followTags?: boolean;
+  /** All refs, whatever they replace; what is not here is deleted there (`--mirror`). */
+  mirror?: boolean;
+  /** Delete what the refspecs would write to and has no source here (`--prune`). */
+  prune?: boolean;
+  /** Delete the refs that the refspecs name (`--delete`). */
+  delete?: boolean;
+  /** Replace what is no fast-forward, and tags. */
+  force?: boolean;
+  /**
+   * What refs of the remote must be before they are replaced (`--force-with-lease`): an oid, `null` (not
+   * there), or `true` (what the tracking ref here says). `true` for all: every ref must be what its
+   * tracking ref says.
+   */
+  expect?: true | Record<string, Oid | null | true>;
+  /** What a tracking ref says must have been built upon here (`--force-if-includes`). Default: `push.useForceIfIncludes`. */
+  forceIfIncludes?: boolean;
+  /** All refs or none. Rejects with `CapabilityMissing` if the server cannot. */
+  atomic?: boolean;
+  /** Texts for the server's hooks (`--push-option`). Default: `push.pushOption`. */
+  pushOptions?: string[];
+  /**
+   * Signs a push certificate (`--signed`): gets the text, answers the armoured signature (SSH, OpenPGP).
+   * Rejects with `CapabilityMissing` if the server takes none, unless `signed` says `'if-asked'`.
+   */
+  sign?: (payload: Uint8Array) => string | Promise<string>;
+  signed?: 'if-asked';
+  /** How hard to compress, from 0 to 9. Default: `pack.compression`, `core.compression`, else 6. */
+  compression?: number;
+  /** Send nothing: say what would be done. */
+  dryRun?: boolean;
+}
+
+/** A ref of the remote, and what became of it. */
+export interface PushUpdate {
+  /** Which of the remote's URLs, without a login. */
+  url: string;
+  name: string;
+  /** What was pushed to it: a ref, or the expression that was given. Absent for a deletion. */
+  source?: string;
+  old: Oid | null;
+  new: Oid | null;
+  /** `'unknown'`: the server may have done it or not. `repo.pushOutcome` asks it. */
+  kind: 'fast-forward' | 'forced' | 'new' | 'deleted' | 'up-to-date' | 'rejected' | 'unknown';
+  /** Why it was rejected or is unknown, in git's words or the server's. */
+  reason?: string;
+  /** The same for programs. */
+  cause?:
+    // decided here
+    | 'fetch-first' | 'non-fast-forward' | 'already-exists' | 'needs-force' | 'stale-info' | 'remote-updated'
+    | 'deletions-unsupported'
+    // here or there
+    | 'atomic'
+    // decided there
+    | 'deletion-prohibited' | 'hook-declined' | 'pre-receive-declined' | 'proc-receive' | 'checked-out' | 'hidden'
+    | 'unpack' | 'missing-objects' | 'shallow' | 'failed-to-update' | 'bad-name' | 'protected' | 'aliased'
+    | 'push-options' | 'unreported' | 'other';
+  /** Who rejected it: this side, the server, the server's unpacking, or nobody said. */
+  code?: 'PushRejectedLocal' | 'PushRejectedRemote' | 'PushUnpackFailed' | 'PushStatusMissing' | 'PushOutcomeUnknown';
+  /** What a hook of the server's did in place of it. */
+  instead?: Array<{ name: string; old: Oid | null; new: Oid | null; forced: boolean }>;
+  /** The ref here that follows it, where that is what the remote has now. */
+  tracking?: string;
+}
+
+/** `ok` is false if a ref was rejected or is unknown; the others are pushed all the same. */
+export interface PushResult {
+  ok: boolean;
+  /** The remote, and its (first) URL without a login. */
+  remote: string;
+  url: string;
+  updates: PushUpdate[];
+  /** What the server and its hooks said, line by line. */
+  messages: string[];
+  /** Why refs are unknown, or why the server did not take the objects. */
+  error?: GitError;
+  /** Objects sent. */
+  objects: number;
+  /** Bytes of the request. */
+  bytes: number;
+}
+
+export interface PushOutcomeOptions extends RemoteOptions {
+  /** Default: the push's. */
+  remote?: string;
+}
+
+/** What became of a push to a ref. */
+export interface PushFate {
+  name: string;
+  /**
+   * `'applied'`: the ref is what it was to become, or was built upon since. `'not-applied'`: it is what it
+   * was before; a server that is still at work may do it later. `'moved'`: it is something else.
+   */
+  fate: 'applied' | 'not-applied' | 'moved';
+  /** What it is now; `null`: there is none. */
+  now: Oid | null;
+  /** The ref here that follows it, if the push was done. */
+  tracking?: string;
 }
 
 /** `timestamp`: seconds since 1970; 0 for a date that no number holds exactly. `tz`: as stored, e.g. "+0200" or "-0000". */
@@ -440,6 +560,22 @@ export class Repository implements AsyncDisposable {
    * loses nothing (`git pull --ff-only`). A branch that is not here is made.
    */
   pull(branch: string, options?: Omit<FetchOptions, 'dryRun'>): Promise<PullResult>;
+  /**
+   * Sends commits to a remote and has it move its refs (git-push(1)). What was refused, here or there, is
+   * part of the result; rejects where nothing was sent or certainly nothing was done: as `lsRemote` does,
+   * with `TooLarge` if the server takes no request of that size, `RefNotFound`, `Ambiguous` or `InvalidRef`
+   * for refspecs that mean nothing, `CapabilityMissing`. A push is never sent twice. Tracking refs are moved
+   * for what the server says it did. An aborted push may have been done: `pushOutcome` asks.
+   */
+  push(options?: PushOptions): Promise<PushResult>;
+  /**
+   * Asks the server what became of the refs of a push that are `'unknown'`, or of those given without a
+   * kind. Tracking refs are moved for what was done.
+   */
+  pushOutcome(
+    push: { remote?: string; updates: Iterable<Pick<PushUpdate, 'name' | 'old' | 'new'> & { url?: string; kind?: PushUpdate['kind'] }> },
+    options?: PushOutcomeOptions,
+  ): Promise<PushFate[]>;
   /**
    * Packs the repository anew (git-gc(1)): what refs and reflogs reach into one pack, what came from a
    * promisor into another, and what nothing reaches into a third, until its grace period is over.

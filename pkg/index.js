@@ -2,7 +2,7 @@
 
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
-import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
 import { config, remotes } from './settings.js';
 import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
 
@@ -206,6 +206,27 @@ export class Repository {
   async pull(branch, options = {}) {
     const { plain, callbacks, signal } = this.#remote(options, fetchOptions);
     return this.#connection.call('pull', [this.#open(), text('branch', branch), plain], { signal, callbacks });
+  }
+
+  /** @type {import('./index.d.ts').Repository['push']} */
+  async push(options = {}) {
+    const { plain, callbacks, signal } = this.#remote(options, pushOptions);
+    const { error, ...result } = await this.#connection.call('push', [this.#open(), plain], { signal, callbacks });
+    return error ? { ...result, error: new GitError(error) } : result;
+  }
+
+  /** @type {import('./index.d.ts').Repository['pushOutcome']} */
+  async pushOutcome(push, options = {}) {
+    const { plain, callbacks, signal } = this.#remote(options, pushOutcomeOptions);
+    const remote = plain.remote ?? push.remote;
+    /** @type {import('./index.d.ts').PushFate[]} */
+    const fates = [];
+    for (const [url, questions] of questionsOf(push)) {
+      const more = { ...plain, remote, url };
+      const found = await this.#connection.call('pushOutcome', [this.#open(), questions, more], { signal, callbacks });
+      fates.push(...found);
+    }
+    return fates;
   }
 
   /** @type {import('./index.d.ts').Repository['gc']} */

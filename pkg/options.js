@@ -237,6 +237,100 @@ export function fetchOptions(options) {
   return { ...remote, plain };
 }
 
+/** @param {import('./index.d.ts').PushOptions} options */
+export function pushOptions(options) {
+  const remote = remoteOptions(options);
+  const sign = listener(options, 'sign');
+  const plain = {
+    ...remote.plain,
+    remote: optionalText(options, 'remote'),
+    refspecs: texts(options, 'refspecs'),
+    all: flag(options, 'all'),
+    tags: flag(options, 'tags'),
+    followTags: flag(options, 'followTags'),
+    mirror: flag(options, 'mirror'),
+    prune: flag(options, 'prune'),
+    delete: flag(options, 'delete'),
+    force: flag(options, 'force'),
+    expect: expectOf(options.expect),
+    forceIfIncludes: flag(options, 'forceIfIncludes'),
+    atomic: flag(options, 'atomic'),
+    pushOptions: texts(options, 'pushOptions'),
+    signed: oneOf(options, 'signed', ['if-asked']),
+    compression: levelOf(whole(options, 'compression', 0)),
+    dryRun: flag(options, 'dryRun'),
+  };
+  const asks = { ...remote.callbacks.asks, sign: sign && (async (payload) => signatureOf(await sign(payload))) };
+  return { ...remote, plain, callbacks: { ...remote.callbacks, asks } };
+}
+
+/** @param {import('./index.d.ts').PushOutcomeOptions} options */
+export function pushOutcomeOptions(options) {
+  const remote = remoteOptions(options);
+  return { ...remote, plain: { ...remote.plain, remote: optionalText(options, 'remote') } };
+}
+
+/**
+ * @param {number | undefined} level
+ * @returns {number | undefined}
+ */
+function levelOf(level) {
+  if (level === undefined || level <= 9) return level;
+  throw new TypeError('compression must be a whole number from 0 to 9');
+}
+
+/** An object id. */
+const OID = /^[0-9a-f]{40}$/;
+
+/**
+ * What refs must be, as pairs; `true`: all of them as their tracking refs.
+ * @param {import('./index.d.ts').PushOptions['expect']} expect
+ */
+function expectOf(expect) {
+  if (expect === undefined || typeof expect === 'boolean') return expect;
+  if (typeof expect !== 'object' || expect === null) throw new TypeError('expect must be an object, or true');
+  const pairs = Object.entries(expect);
+  for (const [name, value] of pairs) {
+    if (value === null || value === true || (typeof value === 'string' && OID.test(value))) continue;
+    throw new TypeError(`expect['${name}'] must be an oid, null, or true`);
+  }
+  return pairs;
+}
+
+/**
+ * @param {unknown} signature
+ * @returns {string}
+ */
+function signatureOf(signature) {
+  if (typeof signature === 'string') return signature;
+  throw new TypeError('sign must answer the armoured signature as a string');
+}
+
+/**
+ * What is not known of a push, by URL.
+ * @param {Parameters<import('./index.d.ts').Repository['pushOutcome']>[0]} push
+ */
+export function questionsOf(push) {
+  /** @type {Map<string | undefined, Array<{ name: string, old: string | null, new: string | null }>>} */
+  const questions = new Map();
+  for (const { url, name, old, new: wanted, kind } of push.updates) {
+    if (kind !== undefined && kind !== 'unknown') continue;
+    const question = { name: text('name', name), old: oidOrNull('old', old), new: oidOrNull('new', wanted) };
+    questions.set(url, [...(questions.get(url) ?? []), question]);
+  }
+  return questions;
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string | null}
+ */
+function oidOrNull(name, value) {
+  if (value === null || (typeof value === 'string' && OID.test(value))) return value;
+  throw new TypeError(`${name} must be an oid or null`);
+}
+
 /** @param {import('./index.d.ts').GcOptions} options */
 export function gcOptions(options) {
   const onProgress = listener(options, 'onProgress');

@@ -14,7 +14,8 @@ pub(super) fn to_js(failure: &Failure) -> JsValue {
     }
 }
 
-fn data(error: &GitError) -> JsValue {
+/// An error as part of an answer.
+pub(super) fn data(error: &GitError) -> JsValue {
     let details = error
         .data
         .iter()

@@ -14,6 +14,7 @@ mod gc;
 pub mod operation;
 mod options;
 mod platform;
+mod push;
 pub mod repository;
 pub mod setup;
 mod value;
