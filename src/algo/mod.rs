@@ -3,6 +3,7 @@
 pub mod connected;
 pub mod history;
 pub mod line_diff;
+pub mod merge;
 pub mod merge_base;
 pub mod name_hash;
 pub mod negotiate;
