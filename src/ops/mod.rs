@@ -1,5 +1,6 @@
 //! What a user asks for, named after git's commands.
 
+pub(crate) mod abbreviate;
 pub mod branch;
 pub mod cat;
 pub mod clone;
@@ -19,6 +20,7 @@ pub mod init;
 pub mod log;
 pub mod ls_remote;
 pub mod ls_tree;
+pub mod merge;
 pub mod merge_base;
 pub mod negotiate;
 pub(crate) mod object;

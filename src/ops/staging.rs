@@ -153,6 +153,21 @@ impl<'a> Staging<'a> {
         Ok(found)
     }
 
+    /// Brings what of these is promised, together. Whoever reads them later, a few at a time, waits
+    /// for one answer of the remote instead of many. One that is nowhere is a `MissingObject`.
+    pub async fn fetch_ahead(&self, task: &Task, oids: &[ObjectId]) -> Outcome<()> {
+        for group in oids.chunks(LOOKUPS) {
+            let stored: Vec<ObjectId> = group.iter().filter(|oid| !self.is_staged(oid)).copied().collect();
+            let infos = task.race(self.repo.odb.info(&stored)).await?.at(Stage::Read)?;
+            let absent = stored.iter().zip(infos).filter(|(_, info)| info.is_none());
+            let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+            if !absent.is_empty() {
+                self.bring(task, &absent).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn is_staged(&self, oid: &ObjectId) -> bool {
         self.objects.contains_key(oid)
     }

@@ -1,0 +1,9 @@
+//! Merges, beside git's: the same trees, the same conflicts, the same words.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod files;
+mod matrix;
+mod random;
+mod scene;
+#[path = "../support/mod.rs"]
+mod support;
