@@ -180,6 +180,7 @@ class WasmEngine {
       case 'refs':
       case 'log':
       case 'tree':
+      case 'diff':
       case 'objects':
       case 'packs':
       case 'packBytes':
@@ -194,6 +195,7 @@ class WasmEngine {
       case 'resolve':
       case 'mergeBase':
       case 'aheadBehind':
+      case 'diffBlobs':
       case 'readCommit':
       case 'readTag':
       case 'shallow':

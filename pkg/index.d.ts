@@ -449,6 +449,82 @@ export interface TreeEntry {
   pathBytes?: Uint8Array;
 }
 
+/** What became of a file between two trees. */
+export interface Change {
+  /** `'type-changed'`: a file became a link or a submodule, or the other way round. */
+  kind: 'added' | 'deleted' | 'modified' | 'renamed' | 'copied' | 'type-changed';
+  /** In the new tree; of what was deleted, in the old one. Bytes that are not UTF-8 became U+FFFD. */
+  path: string;
+  /** Only where the path is not UTF-8. */
+  pathBytes?: Uint8Array;
+  /** Where a renamed or copied file came from. */
+  oldPath?: string;
+  oldPathBytes?: Uint8Array;
+  /** Absent of what was added. */
+  oldOid?: Oid;
+  /** Absent of what was deleted. */
+  newOid?: Oid;
+  /** Six octal digits, as in `TreeEntry`. */
+  oldMode?: string;
+  newMode?: string;
+  /** Of a renamed or copied file: how much of it is the same, in percent. */
+  similarity?: number;
+}
+
+export interface DiffOptions extends RemoteOptions {
+  /** Only what is at these paths or below them, taken literally; a slash at the end asks for a directory. */
+  paths?: string[];
+  /** How similar files must be to count as renamed, in percent; `true` (default) is 50, as `git diff -M`. */
+  renames?: boolean | number;
+  /** Whether files that changed (`true`, as `-C`), or all (`'all'`, as `-C -C`), may have been copied. Default: false. */
+  copies?: boolean | 'all';
+  /**
+   * Files are compared for renames if they are no more pairs than the square of this, as `-l`; 0 is no
+   * limit. Default: 1000. Where that is not enough `onWarning` is told.
+   */
+  renameLimit?: number;
+}
+
+/** What differs between two files. */
+export interface FileDiff {
+  /** One of them has a NUL among its first 8000 bytes: there are no hunks then. */
+  binary: boolean;
+  hunks: DiffHunk[];
+}
+
+/** A part of a patch. The numbers are those of its `@@ -oldStart,oldLines +newStart,newLines @@`. */
+export interface DiffHunk {
+  /** The first line is 1. Without lines: the line before it. */
+  oldStart: number;
+  oldLines: number;
+  newStart: number;
+  newLines: number;
+  /** Of each change first what went. */
+  lines: DiffLine[];
+}
+
+export interface DiffLine {
+  kind: ' ' | '-' | '+';
+  /** Without its newline. Bytes that are not UTF-8 became U+FFFD. */
+  text: string;
+  /** Only where the line is not UTF-8. */
+  bytes?: Uint8Array;
+  /** The last line of a file that does not end in a newline. */
+  noNewline?: true;
+}
+
+export interface DiffBlobsOptions extends RemoteOptions {
+  /** Common lines around each change, as `-U`. Default: 3. */
+  context?: number;
+  /** Default: `'myers'`, as git's. */
+  algorithm?: 'myers' | 'histogram';
+  /**
+   * White space that makes no difference: `true` or `'all'` as `git diff -w`, `'change'` as `-b`,
+   * `'at-eol'` as `--ignore-space-at-eol`, `'cr-at-eol'` as `--ignore-cr-at-eol`.
+   */
+  ignoreWhitespace?: boolean | 'all' | 'change' | 'at-eol' | 'cr-at-eol';
+}
+
 export interface Tag {
   oid: Oid;
   /** What it names. */
@@ -547,6 +623,17 @@ export class Repository implements AsyncDisposable {
   tree(rev: Rev, options?: RemoteOptions & { path?: string; recursive?: boolean }): AsyncIterable<TreeEntry>;
   /** The file at `path` of the tree that `rev` leads to; without `path`, the blob that `rev` names. */
   blob(rev: Rev, path?: string, options?: RemoteOptions): Promise<BlobHandle>;
+  /**
+   * What differs between the trees that two revisions lead to, as `git diff-tree -r -M` (git-diff-tree(1)),
+   * in the order of the paths; `null` is the empty tree. In a partial clone the contents that telling
+   * renames needs are fetched, all that are missing together. Rejects as `resolve` does.
+   */
+  diff(from: Rev | null, to: Rev | null, options?: DiffOptions): AsyncIterable<Change>;
+  /**
+   * What differs between two blobs, line by line, as `git diff`; `null` is an empty file. Rejects with
+   * `MissingObject`, `InvalidRef` if an oid is no blob's, or `LimitExceeded` for a blob of more than 256 MiB.
+   */
+  diffBlobs(from: Oid | null, to: Oid | null, options?: DiffBlobsOptions): Promise<FileDiff>;
   /**
    * Brings refs and objects up to date with a remote (git-fetch(1)). Everything becomes visible at once,
    * or nothing does; only tags that the server does not send along come in a second step, and a warning

@@ -2,7 +2,7 @@
 
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
-import { cloneOptions, date, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, texts, whole } from './options.js';
+import { cloneOptions, date, diffBlobsOptions, diffOptions, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, textOrNull, texts, whole } from './options.js';
 import { config, remotes } from './settings.js';
 import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
 
@@ -194,6 +194,17 @@ export class Repository {
       text: async (options = {}) => new TextDecoder().decode(await this.#read(oid, options)),
       stream: (options = {}) => this.#lazyStream('blobBytes', [oid], options),
     };
+  }
+
+  /** @type {import('./index.d.ts').Repository['diff']} */
+  diff(from, to, options = {}) {
+    return this.#lazyIterate('diff', [textOrNull('from', from), textOrNull('to', to), diffOptions(options)], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['diffBlobs']} */
+  async diffBlobs(from, to, options = {}) {
+    const plain = diffBlobsOptions(options);
+    return this.#lazyCall('diffBlobs', [textOrNull('from', from), textOrNull('to', to), plain], options);
   }
 
   /** @type {import('./index.d.ts').Repository['fetch']} */

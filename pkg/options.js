@@ -44,6 +44,16 @@ export function optionalText(options, name) {
 }
 
 /**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string | null}
+ */
+export function textOrNull(name, value) {
+  if (value === null || typeof value === 'string') return value;
+  throw new TypeError(`${name} must be a string or null`);
+}
+
+/**
  * @param {Record<string, any>} options
  * @param {string} name
  * @param {readonly string[]} words
@@ -128,6 +138,34 @@ export function signalOf({ signal }) {
 /** @param {import('./index.d.ts').StoreOptions} options */
 export function storageOf(options) {
   return oneOf(options, 'storage', ['indexeddb', 'memory']) ?? 'indexeddb';
+}
+
+/** @param {import('./index.d.ts').DiffOptions} options */
+export function diffOptions(options) {
+  const { renames = true, copies = false } = options;
+  if (typeof renames !== 'boolean' && !(Number.isInteger(renames) && renames >= 1 && renames <= 100)) {
+    throw new TypeError('renames must be true, false, or a whole number from 1 to 100');
+  }
+  if (typeof copies !== 'boolean' && copies !== 'all') throw new TypeError("copies must be true, false or 'all'");
+  return {
+    paths: texts(options, 'paths'),
+    renames,
+    copies: copies === true ? 'changed' : copies || undefined,
+    renameLimit: whole(options, 'renameLimit', 0),
+  };
+}
+
+/** @param {import('./index.d.ts').DiffBlobsOptions} options */
+export function diffBlobsOptions(options) {
+  const { ignoreWhitespace = false } = options;
+  return {
+    context: whole(options, 'context', 0),
+    algorithm: oneOf(options, 'algorithm', ['myers', 'histogram']),
+    ignoreWhitespace:
+      typeof ignoreWhitespace === 'boolean'
+        ? (ignoreWhitespace ? 'all' : undefined)
+        : oneOf(options, 'ignoreWhitespace', ['all', 'change', 'at-eol', 'cr-at-eol']),
+  };
 }
 
 /**

@@ -10,6 +10,7 @@
 //! lines it leaves out of the search, where it gives up an expensive one, which of several paths it
 //! prefers, and to where it slides a change at the end. Nothing recurses.
 
+mod candidates;
 mod compact;
 mod histogram;
 mod hunk;

@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::TextDecoder;
 
 use super::value::{Record, bytes, number, seconds, shown, text};
+use crate::format::tree::EntryKind;
 use crate::ops::cat::{Commit, Handle, Person, Tag};
 use crate::ops::export::Stored;
 use crate::ops::for_each_ref::ListedRef;
@@ -70,21 +71,30 @@ impl Decoder {
 }
 
 pub(super) fn tree_entry(entry: &Listed) -> JsValue {
-    let (mode, kind) = match entry.mode.bits() {
-        0o040_000 => ("040000", "tree"),
-        0o160_000 => ("160000", "commit"),
-        0o120_000 => ("120000", "blob"),
-        0o100_755 => ("100755", "blob"),
-        _ => ("100644", "blob"),
+    let kind = match entry.kind {
+        EntryKind::Tree => "tree",
+        EntryKind::Gitlink => "commit",
+        EntryKind::Blob | EntryKind::Executable | EntryKind::Symlink => "blob",
     };
     let odd = str::from_utf8(&entry.path).is_err();
     Record::new()
-        .set("mode", mode)
+        .set("mode", mode(entry.kind))
         .set("type", kind)
         .set("oid", shown(&entry.oid))
         .set("path", text(&entry.path))
         .maybe("pathBytes", odd.then(|| bytes(&entry.path)))
         .into()
+}
+
+/// The six digits that git shows.
+pub(super) fn mode(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Blob => "100644",
+        EntryKind::Executable => "100755",
+        EntryKind::Symlink => "120000",
+        EntryKind::Tree => "040000",
+        EntryKind::Gitlink => "160000",
+    }
 }
 
 /// `None` for a symbolic ref that leads nowhere.

@@ -7,6 +7,7 @@
 
 mod convert;
 pub mod cursor;
+pub mod diff;
 pub mod engine;
 mod error;
 mod fetch;

@@ -11,6 +11,7 @@ use super::operation::{Callbacks, Operation};
 use super::options::{Fields, log_options, remote_options, tree_options};
 use super::value::{Record, bytes, number, shown};
 use crate::error::{Code, GitError, Outcome, Stage};
+use crate::format::oid::ObjectId;
 use crate::host::Async;
 use crate::ops::cat::{self, Handle};
 use crate::ops::export::{self, IndexStream, Objects, Pack, PackStream};
@@ -272,13 +273,16 @@ impl RepositoryHandle {
 }
 
 async fn object(task: &Task, repository: &Repository, oid: &str) -> Outcome<Handle> {
-    let Ok(parsed) = oid.parse() else {
+    cat::object(task, repository, &object_id(oid)?).await
+}
+
+pub(super) fn object_id(oid: &str) -> Outcome<ObjectId> {
+    oid.parse().map_err(|_| {
         let message = format!("{} is no object id", fault::quoted(oid.as_bytes()));
-        return Err(GitError::new(Code::InvalidRef, Stage::Request, message)
+        GitError::new(Code::InvalidRef, Stage::Request, message)
             .with_hint("object ids are 40 hex digits; resolve turns names into them")
-            .into());
-    };
-    cat::object(task, repository, &parsed).await
+            .into()
+    })
 }
 
 fn pack(repository: &Repository, name: &str) -> Outcome<Pack> {

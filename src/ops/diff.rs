@@ -14,7 +14,7 @@ use crate::ops::rename::search;
 use crate::ops::rev_parse::resolve_as;
 use crate::ops::staging::Staging;
 use crate::ops::{Repository, fault, object};
-use crate::task::Task;
+use crate::task::{Event, Task};
 
 /// How many folders are compared at a time.
 const BATCH: usize = 64;
@@ -90,24 +90,15 @@ pub struct Change {
     pub similarity: Option<u32>,
 }
 
-/// What differs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diff {
-    /// In the order of the paths, those of the new tree where a file has two.
-    pub changes: Vec<Change>,
-    /// The `rename_limit` that would have been needed, if similar files were not looked for because
-    /// of it.
-    pub needed_limit: Option<usize>,
-}
-
-/// Compares the trees that two revisions lead to. `None` is the empty tree.
+/// Compares the trees that two revisions lead to; `None` is the empty tree. The changes come in the
+/// order of the paths, those of the new tree where a file has two.
 pub async fn diff(
     task: &Task,
     repo: &Repository,
     from: Option<&[u8]>,
     to: Option<&[u8]>,
     options: &Options,
-) -> Outcome<Diff> {
+) -> Outcome<Vec<Change>> {
     let _reading = repo.promisor.reading();
     let from = tree_of(task, repo, from).await?;
     let to = tree_of(task, repo, to).await?;
@@ -120,10 +111,13 @@ pub async fn diff(
         Some(percent) => renames(task, repo, &files, percent, options).await?,
         None => Found::default(),
     };
-    Ok(Diff {
-        needed_limit: found.needed_limit,
-        changes: told(files, &found, options.copies),
-    })
+    if let Some(limit) = found.needed_limit {
+        task.tell(Event::Warning(format!(
+            "too many files came and went to compare them all, so that some renames may be told as \
+             deletions and additions; renameLimit would have to be {limit}"
+        )));
+    }
+    Ok(told(files, &found, options.copies))
 }
 
 async fn tree_of(task: &Task, repo: &Repository, rev: Option<&[u8]>) -> Outcome<Option<ObjectId>> {

@@ -4,7 +4,7 @@ use crate::algo::line_diff::{self, Algorithm, Hunk, Whitespace, hunks, is_binary
 use crate::error::Outcome;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
-use crate::ops::{Repository, object};
+use crate::ops::{Repository, fault, object};
 use crate::task::Task;
 
 /// How lines are compared, and what is shown around them.
@@ -78,7 +78,13 @@ pub async fn diff_blobs(
 ) -> Outcome<FileDiff> {
     let _reading = repo.promisor.reading();
     let oids: Vec<ObjectId> = from.into_iter().chain(to).copied().collect();
-    let mut contents = object::read_all_as(task, repo, &oids, Kind::Blob).await?.into_iter();
+    let objects = object::read_many(task, repo, &oids).await?;
+    for (oid, object) in oids.iter().zip(&objects) {
+        if object.kind != Kind::Blob {
+            return Err(fault::not_a(oid.to_hex().as_bytes(), Kind::Blob, object.kind).into());
+        }
+    }
+    let mut contents = objects.into_iter().map(|object| object.data);
     let mut content = |oid: Option<&ObjectId>| oid.and_then(|_| contents.next()).unwrap_or_default();
     let (old, new) = (content(from), content(to));
     task.checkpoint().await?;

@@ -4,9 +4,11 @@
 import { clone, GitError, init, list, lsRemote, open, persist, remove } from 'gitside';
 import type {
   BlobHandle,
+  Change,
   CloneOptions,
   Commit,
   Credentials,
+  DiffLine,
   GitErrorCode,
   Oid,
   Progress,
@@ -156,6 +158,21 @@ export async function reading(signal: AbortSignal): Promise<void> {
   const blob: BlobHandle = await repo.blob('HEAD', 'README.md', { signal });
   same<Awaited<ReturnType<typeof blob.text>>, string>(true);
   new Response(blob.stream());
+  for await (const change of repo.diff('HEAD~', 'HEAD', { paths: ['src/'], renames: 60, copies: 'all', renameLimit: 0, signal })) {
+    same<typeof change, Change>(true);
+    same<typeof change.oldPath, string | undefined>(true);
+    if (change.kind === 'renamed') void change.similarity?.toFixed();
+  }
+  for await (const { path } of repo.diff(null, 'HEAD')) void path;
+  const { binary, hunks } = await repo.diffBlobs(null, await repo.resolve('main:a'), { context: 0, algorithm: 'histogram', ignoreWhitespace: true });
+  for (const { oldStart, newLines, lines } of binary ? [] : hunks) {
+    same<typeof lines, DiffLine[]>(true);
+    void (oldStart + newLines);
+  }
+  // @ts-expect-error an unknown way to ignore white space
+  await repo.diffBlobs(null, null, { ignoreWhitespace: 'some' });
+  // @ts-expect-error both sides have to be said
+  repo.diff('HEAD');
   const tag: Tag = await repo.readTag('v1');
   const commit: Commit = await repo.readCommit('HEAD~2');
   const oid: Oid = await repo.resolve('main:src/lib.rs');

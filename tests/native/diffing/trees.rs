@@ -224,7 +224,7 @@ fn what_became_of_files_is_what_git_says() {
             for ((old, new), expected) in pairs.iter().zip(expected) {
                 let (from, to) = (Some(old.as_bytes()), Some(new.as_bytes()));
                 let ours = diff(&loaded.task, &loaded.repo, from, to, &options).await.unwrap();
-                let ours: String = ours.changes.iter().map(shown).collect();
+                let ours: String = ours.iter().map(shown).collect();
                 assert_eq!(ours, expected, "{arguments:?} {paths:?} {old} {new}");
             }
         }
@@ -248,7 +248,7 @@ fn without_a_tree_on_one_side_everything_came_or_went() {
             let found = diff(&loaded.task, &loaded.repo, from, to, &Options::default())
                 .await
                 .unwrap();
-            let found: String = found.changes.iter().map(shown).collect();
+            let found: String = found.iter().map(shown).collect();
             let line = |line: &str| {
                 let (file, path) = line.split_once('\t').unwrap();
                 let (mode, oid) = file.split_once(' ').unwrap();
@@ -262,7 +262,7 @@ fn without_a_tree_on_one_side_everything_came_or_went() {
         let both = diff(&loaded.task, &loaded.repo, None, None, &Options::default())
             .await
             .unwrap();
-        assert_eq!(both.changes, []);
+        assert_eq!(both, []);
     });
 }
 

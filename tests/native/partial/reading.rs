@@ -8,7 +8,7 @@ use gitside::ops::log::Log;
 use gitside::ops::ls_tree::{self, LsTree};
 use gitside::ops::prefetch::{self, prefetch};
 use gitside::ops::remote::{Challenge, Credentials, Verdict, Version};
-use gitside::ops::{Repository, cat, export, fetch, log, remote};
+use gitside::ops::{Repository, cat, diff, diff_blobs, export, fetch, log, remote};
 use gitside_server::repos::Repo;
 use gitside_server::{Auth, Fault, Reply, When};
 use tokio::task::LocalSet;
@@ -356,4 +356,60 @@ fn copy_options() -> remote::Options {
         protocol_version: Some(Version::V2),
         ..remote::Options::default()
     }
+}
+
+/// Two commits of `count` files; between them a folder was renamed, and each file changed a little.
+fn moved_files(count: usize) -> (tempfile::TempDir, Repo) {
+    let folder = tempfile::tempdir().unwrap();
+    let repo = Repo::init(folder.path().join("example.git"), "main").unwrap();
+    let mut stream = String::new();
+    for (folder, last) in [("old", "last"), ("new", "the last line")] {
+        stream += "commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 2\nm\ndeleteall\n";
+        for n in 0..count {
+            let lines: String = (0..20).map(|line| format!("line {line} of file {n}\n")).collect();
+            let text = format!("{lines}{last}\n");
+            stream += &format!("M 100644 inline {folder}/{n}.txt\ndata {}\n{text}\n", text.len());
+        }
+    }
+    repo.git_with(["fast-import", "--quiet"], stream.as_bytes()).unwrap();
+    (folder, repo)
+}
+
+#[test]
+fn a_diff_with_renames_fetches_the_contents_it_compares_together() {
+    let (folder, repo) = moved_files(60);
+    let place = serve(folder, repo, |git| git.partial());
+    let host = host();
+    block_on(async {
+        let repo = cloned(&host, &place, &filtered("blob:none")).await;
+        let changes = |renames| {
+            let options = diff::Options {
+                renames,
+                ..diff::Options::default()
+            };
+            let repo = &repo;
+            let task = task(&host);
+            async move {
+                diff::diff(&task, repo, Some(b"main~"), Some(b"main"), &options)
+                    .await
+                    .unwrap()
+            }
+        };
+        place.requests();
+        assert_eq!(changes(None).await.len(), 120);
+        assert_eq!(place.requests(), [""; 0]);
+        let renamed = changes(Some(50)).await;
+        assert_eq!(place.requests(), [LAZY]);
+        assert!(renamed.iter().all(|change| change.kind == diff::ChangeKind::Renamed));
+        assert_eq!(renamed.len(), 60);
+        // Both blobs are here now.
+        let oids = |change: &diff::Change| (change.old.as_ref().unwrap().oid, change.new.as_ref().unwrap().oid);
+        let (old, new) = oids(&renamed[0]);
+        let options = diff_blobs::Options::default();
+        let found = diff_blobs::diff_blobs(&task(&host), &repo, Some(&old), Some(&new), &options)
+            .await
+            .unwrap();
+        assert_eq!(found.hunks.len(), 1);
+        assert_eq!(place.requests(), [""; 0]);
+    });
 }
