@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::TextDecoder;
 
 use super::value::{Record, bytes, number, seconds, shown, text};
-use crate::format::tree::EntryKind;
+use crate::ops::EntryKind;
 use crate::ops::cat::{Commit, Handle, Person, Tag};
 use crate::ops::export::Stored;
 use crate::ops::for_each_ref::ListedRef;

@@ -9,9 +9,8 @@ use super::operation::Operation;
 use super::options::Fields;
 use super::repository::{RepositoryHandle, object_id};
 use super::value::{Record, bytes, shown, text};
-use crate::algo::line_diff::{Algorithm, Whitespace};
 use crate::ops::diff::{self, Change, ChangeKind, Copies, diff};
-use crate::ops::diff_blobs::{self, FileDiff, HunkLines, Line, LineKind, diff_blobs};
+use crate::ops::diff_blobs::{self, Algorithm, FileDiff, HunkLines, Line, LineKind, Whitespace, diff_blobs};
 
 #[wasm_bindgen]
 impl RepositoryHandle {

@@ -11,7 +11,6 @@ use super::operation::{Callbacks, Operation};
 use super::options::{Fields, log_options, remote_options, tree_options};
 use super::value::{Record, bytes, number, shown};
 use crate::error::{Code, GitError, Outcome, Stage};
-use crate::format::oid::ObjectId;
 use crate::host::Async;
 use crate::ops::cat::{self, Handle};
 use crate::ops::export::{self, IndexStream, Objects, Pack, PackStream};
@@ -19,7 +18,7 @@ use crate::ops::fault;
 use crate::ops::log::Log;
 use crate::ops::ls_tree::LsTree;
 use crate::ops::remote::{self, Memory};
-use crate::ops::{Repository, for_each_ref, merge_base, prefetch, rev_parse};
+use crate::ops::{ObjectId, Repository, for_each_ref, merge_base, prefetch, rev_parse};
 use crate::task::Task;
 
 /// An open repository.

@@ -10,14 +10,12 @@ use super::options::{Fields, ask, list};
 use super::repository::RepositoryHandle;
 use super::value::{bytes, shown};
 use crate::error::{Code, GitError, Outcome, Stage};
-use crate::format::message::Cleanup;
-use crate::format::oid::ObjectId;
-use crate::format::tree::{EntryKind, Mode};
 use crate::ops::commit::{self, Change};
 use crate::ops::compose::{Author, Sign, When};
 use crate::ops::fault;
 use crate::ops::update_ref::{self, Becomes, Update};
 use crate::ops::write;
+use crate::ops::{Cleanup, EntryKind, Mode, ObjectId};
 
 #[wasm_bindgen]
 impl RepositoryHandle {

@@ -1,6 +1,7 @@
 //! What differs between two files, line by line: git-diff(1) of two blobs.
 
-use crate::algo::line_diff::{self, Algorithm, Hunk, Whitespace, hunks, is_binary};
+use crate::algo::line_diff::{self, Hunk, hunks, is_binary};
+pub use crate::algo::line_diff::{Algorithm, Whitespace};
 use crate::error::Outcome;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;

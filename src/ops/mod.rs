@@ -43,6 +43,9 @@ pub mod update_ref;
 pub mod write;
 pub(crate) mod write_tree;
 
+pub use crate::format::message::Cleanup;
+pub use crate::format::oid::ObjectId;
 pub use crate::format::remotes::anonymize;
+pub use crate::format::tree::{EntryKind, Mode};
 pub use crate::store::memory::MemoryStorage;
 pub use repository::{Repository, Summary, Usage, list, remove};
