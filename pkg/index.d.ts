@@ -342,10 +342,36 @@ export interface PushOptions extends RemoteOptions {
    */
   sign?: (payload: Uint8Array) => string | Promise<string>;
   signed?: 'if-asked';
+  /**
+   * Is told what is about to be sent (git's hook `pre-push`), once for each URL, and not for a dry run or where
+   * there is nothing to send. Answering `false` calls the push off: it rejects with `PushRejectedLocal`, and
+   * nothing was sent. Throwing calls it off too, and the push rejects with what was thrown.
+   */
+  beforePush?: (push: PushPreflight) => boolean | void | Promise<boolean | void>;
+  /**
+   * What `onWarning` is told of before it is sent, in bytes: a file of more than `file` (100 MiB, the most that
+   * many servers take), and more than `push` in all (2 GiB).
+   */
+  warnAbove?: { file?: number; push?: number };
   /** How hard to compress, from 0 to 9. Default: `pack.compression`, `core.compression`, else 6. */
   compression?: number;
   /** Send nothing: say what would be done. */
   dryRun?: boolean;
+}
+
+/** A push that is ready to be sent. */
+export interface PushPreflight {
+  /** The remote's name, or its URL without a login. */
+  remote: string;
+  /** Where it goes, without a login. */
+  url: string;
+  /** What the server will be asked to do. What is up to date or was rejected here is not among it. */
+  refs: Array<{ name: string; source?: string; old: Oid | null; new: Oid | null; forced: boolean }>;
+  /** Objects, and bytes of the request. */
+  objects: number;
+  bytes: number;
+  /** Files of more than `warnAbove.file` among them, the largest first. */
+  large: Array<{ path?: string; oid: Oid; size: number }>;
 }
 
 /** A ref of the remote, and what became of it. */

@@ -92,6 +92,17 @@ export function whole(options, name, least) {
 /**
  * @param {Record<string, any>} options
  * @param {string} name
+ * @returns {number | undefined}
+ */
+function byteCount(options, name) {
+  const value = options[name];
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return value;
+  throw new TypeError(`${name} must be a whole number of bytes`);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
  * @returns {number | undefined} seconds since 1970
  */
 export function date(options, name) {
@@ -279,6 +290,9 @@ export function fetchOptions(options) {
 export function pushOptions(options) {
   const remote = remoteOptions(options);
   const sign = listener(options, 'sign');
+  const beforePush = listener(options, 'beforePush');
+  const { warnAbove = {} } = options;
+  if (typeof warnAbove !== 'object' || warnAbove === null) throw new TypeError('warnAbove must be an object');
   const plain = {
     ...remote.plain,
     remote: optionalText(options, 'remote'),
@@ -296,9 +310,15 @@ export function pushOptions(options) {
     pushOptions: texts(options, 'pushOptions'),
     signed: oneOf(options, 'signed', ['if-asked']),
     compression: levelOf(whole(options, 'compression', 0)),
+    warnAboveFile: byteCount(warnAbove, 'file'),
+    warnAbovePush: byteCount(warnAbove, 'push'),
     dryRun: flag(options, 'dryRun'),
   };
-  const asks = { ...remote.callbacks.asks, sign: sign && (async (payload) => signatureOf(await sign(payload))) };
+  const asks = {
+    ...remote.callbacks.asks,
+    sign: sign && (async (payload) => signatureOf(await sign(payload))),
+    beforePush: beforePush && (async (about) => (await beforePush(about)) !== false),
+  };
   return { ...remote, plain, callbacks: { ...remote.callbacks, asks } };
 }
 

@@ -37,6 +37,11 @@ impl Fields<'_> {
         self.get(name).as_f64().map(|value| value as u32)
     }
 
+    /// How much there is of something; nothing counted here is too large to be exact.
+    pub(super) fn count(&self, name: &str) -> Option<u64> {
+        self.get(name).as_f64().map(|value| value as u64)
+    }
+
     pub(super) fn seconds(&self, name: &str) -> Option<i64> {
         self.get(name).as_f64().map(|value| value as i64)
     }

@@ -12,7 +12,10 @@ use super::repository::RepositoryHandle;
 use super::value::{Record, number, shown, text};
 use crate::host::Async;
 use crate::ops::push::ask::{self, Answer, Question};
-use crate::ops::push::{self, Expect, Lease, ObjectId, PushUpdate, Pushed, PushedTo, Reported, Sign, Signing, Wish};
+use crate::ops::push::{
+    self, AskBefore, Expect, Lease, ObjectId, Preflight, PushUpdate, Pushed, PushedTo, Reported, Sign, Signing,
+    Weights, Wish,
+};
 use crate::ops::remote::Memory;
 
 #[wasm_bindgen]
@@ -75,6 +78,10 @@ fn push_options(options: &JsValue, callbacks: &Callbacks, memory: &Memory) -> pu
             sign: Rc::new(move |payload: Vec<u8>| signature(&signer, &payload)),
             when,
         }),
+        before: callbacks
+            .get("beforePush")
+            .map(|asked| -> AskBefore { Rc::new(move |preflight| goes_on(&asked, &preflight)) }),
+        weights: weights(&fields),
         compression: fields.whole("compression").and_then(|level| u8::try_from(level).ok()),
         dry_run: flag("dryRun"),
         transport: remote_options(options, callbacks, memory),
@@ -105,6 +112,41 @@ fn leases(fields: &Fields<'_>) -> Vec<Lease> {
 fn signature(signer: &Function, payload: &[u8]) -> Async<'static, Option<Vec<u8>>> {
     let answer = ask(signer, &Uint8Array::from(payload));
     Box::pin(async move { answer.await?.as_string().map(String::into_bytes) })
+}
+
+/// Only `true` lets it go: `false`, and whoever throws, calls it off.
+fn goes_on(asked: &Function, preflight: &Preflight) -> Async<'static, bool> {
+    let refs = preflight.refs.iter().map(|planned| {
+        Record::new()
+            .set("name", text(&planned.name))
+            .maybe("source", planned.source.as_deref().map(text))
+            .set("old", or_null(planned.old.as_ref()))
+            .set("new", or_null(planned.new.as_ref()))
+            .set("forced", planned.forced)
+    });
+    let large = preflight.large.iter().map(|file| {
+        Record::new()
+            .maybe("path", file.path.as_deref().map(text))
+            .set("oid", shown(&file.oid))
+            .set("size", number(file.size))
+    });
+    let about = Record::new()
+        .set("remote", preflight.remote.as_str())
+        .set("url", preflight.url.as_str())
+        .set("refs", refs.map(JsValue::from).collect::<Array>())
+        .set("objects", number(preflight.objects))
+        .set("bytes", number(preflight.bytes))
+        .set("large", large.map(JsValue::from).collect::<Array>());
+    let answer = ask(asked, &about.into());
+    Box::pin(async move { answer.await.and_then(|answer| answer.as_bool()) == Some(true) })
+}
+
+fn weights(fields: &Fields<'_>) -> Weights {
+    let usual = Weights::default();
+    Weights {
+        file: fields.count("warnAboveFile").unwrap_or(usual.file),
+        push: fields.count("warnAbovePush").unwrap_or(usual.push),
+    }
 }
 
 fn question(item: &JsValue) -> Option<Question> {

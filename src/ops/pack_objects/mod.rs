@@ -41,6 +41,8 @@ pub struct Wish<'a> {
     /// Whether the other side is the remote that promised what a partial clone lacks: what is not
     /// stored here is there, and is not fetched in order to be sent.
     pub promised: bool,
+    /// Blobs of more bytes than this are told of.
+    pub large: u64,
 }
 
 impl<'a> Wish<'a> {
@@ -53,12 +55,13 @@ impl<'a> Wish<'a> {
             ofs_delta: true,
             level: None,
             promised: false,
+            large: u64::MAX,
         }
     }
 }
 
 /// A pack that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// Objects in it.
     pub objects: u64,
@@ -66,6 +69,8 @@ pub struct Packed {
     pub bytes: u64,
     /// Its trailer.
     pub checksum: ObjectId,
+    /// The blobs in it that are larger than was asked for, with their sizes in bytes.
+    pub large: Vec<(ObjectId, u64)>,
 }
 
 /// Packs what the other side lacks. The pack follows what `parts` hold already. There is always a
@@ -83,5 +88,6 @@ pub async fn pack_objects(task: &Task, repo: &Repository, wish: &Wish<'_>, parts
         objects: u64::try_from(plan.objects).unwrap_or(u64::MAX),
         bytes,
         checksum,
+        large: plan.larger_than(wish.large),
     })
 }

@@ -134,6 +134,13 @@ impl Plan {
         &self.order
     }
 
+    /// Blobs that are sent and have more bytes than `size`, with their sizes.
+    pub(super) fn larger_than(&self, size: u64) -> Vec<(ObjectId, u64)> {
+        let sent = self.items.iter().filter(|item| !item.object.is_base);
+        let large = sent.filter(|item| item.object.kind == Kind::Blob && item.size > size);
+        large.map(|item| (item.object.oid, item.size)).collect()
+    }
+
     /// An object of the plan.
     pub(super) fn get(&self, number: u32) -> Option<&Item> {
         self.items.get(index(number))

@@ -3,6 +3,7 @@
 //! ```text
 //!   plan       which of the remote's refs become what, and which are refused before anything is sent
 //!   run        one push to one URL, from discovery to the report
+//!   preflight  what weighs too much, and whether the caller wants it sent
 //!   sign       push certificates
 //!   outcome    what became of each ref, by the plan and the report together
 //!   track      the refs here that follow those of the remote
@@ -16,12 +17,14 @@
 pub mod ask;
 mod outcome;
 pub mod plan;
+mod preflight;
 mod run;
 mod sign;
 mod track;
 
 pub use self::outcome::{PushKind, PushUpdate};
-pub use self::plan::{Expect, Lease, Wish};
+pub use self::plan::{Expect, Lease, Planned, Wish};
+pub use self::preflight::{AskBefore, LargeFile, Preflight, Weights};
 use self::run::Run;
 pub use self::sign::{AskSignature, Sign, Signing};
 use crate::error::{Code, Failure, GitError, Outcome, Stage};
@@ -49,6 +52,11 @@ pub struct Options {
     pub push_options: Vec<String>,
     /// Who signs a push certificate; `None`: none is made.
     pub sign: Option<Sign>,
+    /// Is told what will be sent, and may call it off (the hook `pre-push`). A dry run sends nothing,
+    /// and nobody is asked.
+    pub before: Option<AskBefore>,
+    /// What is warned of before it is sent.
+    pub weights: Weights,
     /// How hard to compress what is not stored compressed, from 0 to 9; `None`: as
     /// `pack.compression` or `core.compression` say.
     pub compression: Option<u8>,

@@ -3,14 +3,14 @@
 
 use super::outcome::{self, PushUpdate};
 use super::plan::{Plan, Prepared, Server};
-use super::{Options, Place, PushedTo, sign, track};
+use super::{Options, Place, Preflight, PushedTo, preflight, sign, track};
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::refname::RefName;
-use crate::ops::Repository;
 use crate::ops::fault::{At, quoted};
 use crate::ops::pack_objects::{self, pack_objects};
 use crate::ops::remote::{Answered, Remote, Service, Session, url_error};
+use crate::ops::{Repository, anonymize};
 use crate::protocol::push::{Command, PushRequest};
 use crate::protocol::url::RemoteUrl;
 use crate::task::Task;
@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
             .push(head.clone())
             .await
             .map_err(|error| session.body_fault(&error))?;
+        let mut large = Vec::new();
         if request.needs_pack() {
             let want: Vec<ObjectId> = request.commands.iter().filter_map(|command| command.new).collect();
             let wish = pack_objects::Wish {
@@ -113,9 +114,24 @@ impl<'a> Run<'a> {
                 ofs_delta: offer.ofs_delta,
                 level: self.compression(),
                 promised: self.place.remote.promisor,
+                large: self.options.weights.file,
             };
-            pushed.objects = pack_objects(task, repo, &wish, &mut *parts).await?.objects;
+            let packed = pack_objects(task, repo, &wish, &mut *parts).await?;
+            pushed.objects = packed.objects;
+            if !packed.large.is_empty() {
+                large = preflight::name(task, &repo.odb, &packed.large, &want, have).await?;
+            }
         }
+        let ready = Preflight {
+            remote: anonymize(&String::from_utf8_lossy(&self.place.remote.name)),
+            url: pushed.url.clone(),
+            refs: plan.commands().cloned().collect(),
+            objects: pushed.objects,
+            bytes: parts.len(),
+            large,
+        };
+        let options = self.options;
+        preflight::check(task, ready, options.weights, options.before.as_ref()).await?;
         let body = parts.finish().map_err(|error| session.body_fault(&error))?;
         let answered = session.push(&request, head, body).await?;
         pushed.bytes = answered.sent;
