@@ -20,6 +20,7 @@ pub mod refspec;
 pub mod remotes;
 pub mod revision;
 pub mod tag;
+pub mod trailer;
 pub mod tree;
 pub mod varint;
 pub mod zlib;

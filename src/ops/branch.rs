@@ -17,3 +17,11 @@ pub(crate) fn full_name(short: &[u8]) -> Outcome<Vec<u8>> {
         }
     }
 }
+
+/// The full name of what is committed to: a branch, in full or without `refs/heads/`, or `HEAD`.
+pub(crate) fn full_name_or_head(name: &[u8]) -> Outcome<Vec<u8>> {
+    match name {
+        b"HEAD" => Ok(name.to_vec()),
+        _ => full_name(name.strip_prefix(b"refs/heads/").unwrap_or(name)),
+    }
+}

@@ -120,7 +120,7 @@ pub struct Options {
 /// Fails with `RefConflict` if the branch is not where it is expected, and with `Unsupported` if
 /// nothing changes or something cannot be written; `reason` says what.
 pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Options) -> Outcome<ObjectId> {
-    let named = full_name(branch)?;
+    let named = branch::full_name_or_head(branch)?;
     let base = match &options.base {
         Some(rev) => Some(resolve_as(task, repo, rev, Kind::Tree).await?),
         None => None,
@@ -171,14 +171,6 @@ pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Opt
     publication.update_logged(update, &composed.who, composed.log);
     publish(task, repo, staging, publication).await?;
     Ok(oid)
-}
-
-/// The full name of what is committed to.
-fn full_name(name: &[u8]) -> Outcome<Vec<u8>> {
-    match name {
-        b"HEAD" => Ok(name.to_vec()),
-        _ => branch::full_name(name.strip_prefix(b"refs/heads/").unwrap_or(name)),
-    }
 }
 
 async fn shallow(repo: &Repository, oid: Option<ObjectId>) -> Outcome<bool> {

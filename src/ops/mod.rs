@@ -3,6 +3,7 @@
 pub(crate) mod abbreviate;
 pub mod branch;
 pub mod cat;
+pub mod cherry_pick;
 pub mod clone;
 pub mod commit;
 pub mod compose;
@@ -37,6 +38,7 @@ pub mod remotes;
 pub(crate) mod rename;
 pub mod repository;
 pub mod rev_parse;
+pub mod revert;
 #[allow(dead_code, reason = "merges read what they have made")]
 pub(crate) mod staging;
 pub mod update_ref;

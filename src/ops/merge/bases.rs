@@ -22,7 +22,7 @@ use super::run::{Trees, merge_trees};
 
 /// A commit, and its tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(in crate::ops) struct Node {
     pub oid: ObjectId,
     pub tree: ObjectId,
 }

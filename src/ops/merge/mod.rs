@@ -1,12 +1,23 @@
-//! Merging: git-merge-tree(1) `--write-tree`.
+//! Merging without a worktree: git-merge(1) ([`merge()`]), git-merge-tree(1) `--write-tree`
+//! ([`merge_tree`]), and what git-cherry-pick(1) and git-revert(1) have in common.
 
 mod bases;
+mod command;
+mod land;
+mod message;
+mod replay;
 mod run;
 
 pub use crate::algo::merge::file::{Favor, Labels, Style};
 pub use crate::algo::merge::tree::{Conflict, DirectoryRenames, Merged, Message, Options, Topic, Version};
 
-use bases::{Bases, merge_commits, node};
+pub use command::{FastForward, MergeOptions, merge};
+pub use land::{Done, Ending, Terms};
+pub use replay::ReplayOptions;
+
+use bases::{Bases, Node, merge_commits, node};
+pub(in crate::ops) use land::Record;
+pub(in crate::ops) use replay::{Chosen, Direction, replay};
 use run::{Trees, merge_trees};
 
 use crate::error::{Code, GitError, Outcome, Stage};

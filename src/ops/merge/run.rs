@@ -10,8 +10,11 @@ use crate::ops::fault;
 use crate::ops::staging::Staging;
 use crate::task::Task;
 
-/// How many objects are held at once.
-const BATCH: usize = 32;
+/// How many trees are held at once.
+const TREES: usize = 256;
+
+/// How many blobs are held at once.
+const BLOBS: usize = 32;
 
 /// What is merged.
 pub(super) struct Trees {
@@ -54,7 +57,8 @@ async fn provide(
     oids: &[ObjectId],
     kind: Kind,
 ) -> Outcome<()> {
-    for batch in oids.chunks(BATCH) {
+    let count = if kind == Kind::Tree { TREES } else { BLOBS };
+    for batch in oids.chunks(count) {
         task.checkpoint().await?;
         let contents = staging.read_all_as(task, batch, kind).await?;
         for (oid, content) in batch.iter().zip(contents) {

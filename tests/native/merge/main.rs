@@ -1,6 +1,7 @@
 //! Merges, beside git's: the same trees, the same conflicts, the same words.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod commits;
 mod files;
 mod matrix;
 mod random;

@@ -16,7 +16,7 @@ struct Case {
 /// A tree from lines like `path = content`; `#n` stands for a file of its own, of which `#n+` adds
 /// lines at the end, `#n^` at the start and `#n!` changes one in the middle. `x:` makes a file
 /// executable, `->` a link, `sub` a submodule.
-fn tree(text: &str) -> Tree {
+pub fn tree(text: &str) -> Tree {
     let mut tree = BTreeMap::new();
     for line in text.split(';').map(str::trim).filter(|line| !line.is_empty()) {
         let (path, what) = line.split_once('=').expect("path = content");

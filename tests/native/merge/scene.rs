@@ -97,7 +97,7 @@ pub struct Scene {
     pub git: Repo,
     pub gitside: Repository,
     pub task: Task,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _server: Server,
 }
 
@@ -126,9 +126,14 @@ impl Scene {
             gitside: block_on(cloned).unwrap(),
             git,
             task,
-            _folder: folder,
+            folder,
             _server: server,
         }
+    }
+
+    /// The folder the repository is in, for another scene.
+    pub fn into_folder(self) -> tempfile::TempDir {
+        self.folder
     }
 
     /// What git makes of a merge. `None` if it crashes: some versions do, on trees that they should
