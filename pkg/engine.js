@@ -215,6 +215,9 @@ class WasmEngine {
       case 'writeTag':
       case 'commit':
       case 'updateRefs':
+      case 'merge':
+      case 'cherryPick':
+      case 'revert':
       case 'configGet':
       case 'configAll':
       case 'configSet':

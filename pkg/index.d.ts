@@ -734,6 +734,27 @@ export class Repository implements AsyncDisposable {
    */
   commit(branch: string, commit: CommitOptions, options?: RemoteOptions): Promise<Oid>;
   /**
+   * Merges `rev` into `branch` without a worktree (git-merge(1)), exactly as git's `ort` strategy does,
+   * renames included. `branch` is a branch, in full or without `refs/heads/`, or `'HEAD'`; one without a
+   * commit starts at `rev`. With conflicts (`kind` is `'conflicts'`) the branch stays where it is, and
+   * the merged tree is stored, with markers in the files that are in conflict: solve them with
+   * `commit(branch, { base: result.tree, parents: [ours, theirs], changes, message })`.
+   *
+   * Rejects with `RefConflict` if the branch is not at `expect`, or has commits of its own and
+   * `fastForward` is `'only'`; with `Unsupported` if the histories have nothing in common
+   * (`data.reason` is `'unrelated'`), and where `commit` does.
+   */
+  merge(branch: string, rev: Rev, options?: MergeOptions): Promise<MergeResult>;
+  /**
+   * Does once more, on `branch`, what the commit `rev` changed (git-cherry-pick(1)). Message and author
+   * are its own. If the branch has all of it, `kind` is `'up-to-date'`, unless `allowEmpty` is set.
+   * Rejects as `merge` does, and for a merge without `mainline` with `Unsupported` (`data.reason` is
+   * `'mainline'`).
+   */
+  cherryPick(branch: string, rev: Rev, options?: CherryPickOptions): Promise<MergeResult>;
+  /** Undoes, on `branch`, what the commit `rev` changed (git-revert(1)). Otherwise as `cherryPick`. */
+  revert(branch: string, rev: Rev, options?: RevertOptions): Promise<MergeResult>;
+  /**
    * Changes refs, all of them or none (git-update-ref(1)). Rejects with `RefConflict` if one is not at
    * `old`, or if one would be the directory of another; with `RefNotFound` for one to be deleted that is
    * not there; with `MissingObject` and `InvalidRef` if one would lead to what is not here, or a branch
@@ -916,6 +937,87 @@ export interface CommitOptions extends Omit<NewCommit, 'tree' | 'message'> {
   allowEmptyMessage?: boolean;
   /** What the branch must be at; `null`: there must be no such branch. Default: anything. */
   expect?: Oid | null;
+}
+
+/** What merging, picking and reverting have in common. */
+export interface Merging extends RemoteOptions {
+  /** Default: what git writes. */
+  message?: string | Uint8Array;
+  /** Of a message that is given. Default: `'whitespace'`. */
+  cleanup?: Cleanup;
+  /** Default: of a picked commit its own; else `author.*` or `user.*`; else the committer. */
+  author?: Author;
+  /** Default: `committer.name` and `committer.email`, or `user.*`; else the author, now. */
+  committer?: Author;
+  sign?: Sign;
+  /** What the branch must be at; `null`: there must be no such branch. Default: anything. */
+  expect?: Oid | null;
+  /** Stores nothing and moves no branch; `oid` is `null` where a commit would be new. */
+  dryRun?: boolean;
+  /** What conflicts look like (`merge.conflictStyle`). Default: `'merge'`. */
+  conflictStyle?: 'merge' | 'diff3' | 'zdiff3';
+  /** Whose lines are taken where both sides changed the same ones (`-X ours`). Default: nobody's. */
+  favor?: 'ours' | 'theirs';
+  /** Whether a file is followed to its new name. Default: true. */
+  renames?: boolean;
+  /**
+   * Whether files that one side adds to a directory follow it where the other side moved it
+   * (`merge.directoryRenames`). Default: `'conflict'`, they do, and are reported as conflicts.
+   */
+  directoryRenames?: boolean | 'conflict';
+}
+
+export interface MergeOptions extends Merging {
+  /**
+   * Whether the branch moves forward where it has no commits of its own: `true`; `false`, a merge is made
+   * all the same; `'only'`, nothing else is done. Default: true.
+   */
+  fastForward?: boolean | 'only';
+  /** Merges histories that have nothing in common. */
+  allowUnrelated?: boolean;
+}
+
+export interface RevertOptions extends Merging {
+  /** Of a merge: which of its parents it is compared with, counted from 1. */
+  mainline?: number;
+  /** Makes a commit even if nothing changes. */
+  allowEmpty?: boolean;
+}
+
+export interface CherryPickOptions extends RevertOptions {
+  /** Adds a line to the message that says where it comes from (`-x`). */
+  recordOrigin?: boolean;
+}
+
+export interface MergeResult {
+  kind: 'up-to-date' | 'fast-forward' | 'merged' | 'conflicts';
+  /** Where the branch is now; `null` with conflicts, and for a merge that was only tried out. */
+  oid: Oid | null;
+  /** The merged tree. With conflicts, files have markers in them, and some have other names. */
+  tree: Oid;
+  conflicts: MergeConflict[];
+  /** What there is to say, in git's words, ordered by path. */
+  messages: MergeMessage[];
+}
+
+/** A path that is in conflict, and what each side has there. */
+export interface MergeConflict {
+  path: string;
+  pathBytes: Uint8Array;
+  /** What was there; absent if nothing was. */
+  base?: { mode: string; oid: Oid };
+  ours?: { mode: string; oid: Oid };
+  theirs?: { mode: string; oid: Oid };
+}
+
+export interface MergeMessage {
+  /** Git's name for it: `'Auto-merging'`, `'CONFLICT (contents)'`, `'CONFLICT (modify/delete)'`, … */
+  type: string;
+  /** Whether it tells of a conflict. */
+  conflict: boolean;
+  /** The path it is about, then those that have to do with it. */
+  paths: string[];
+  message: string;
 }
 
 export type RefChangeRequest = {

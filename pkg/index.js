@@ -4,6 +4,7 @@ import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
 import { cloneOptions, date, diffBlobsOptions, diffOptions, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, textOrNull, texts, whole } from './options.js';
 import { config, remotes } from './settings.js';
+import { mergeOptions, replayOptions } from './merge.js';
 import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
 
 export { GitError };
@@ -275,6 +276,21 @@ export class Repository {
   /** @type {import('./index.d.ts').Repository['commit']} */
   async commit(branch, commit, options = {}) {
     return this.#write('commit', [text('branch', branch)], await commitOptions(commit, this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['merge']} */
+  async merge(branch, rev, options = {}) {
+    return this.#write('merge', [text('branch', branch), text('rev', rev)], mergeOptions(this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['cherryPick']} */
+  async cherryPick(branch, rev, options = {}) {
+    return this.#write('cherryPick', [text('branch', branch), text('rev', rev)], replayOptions(this.#remembering(options)));
+  }
+
+  /** @type {import('./index.d.ts').Repository['revert']} */
+  async revert(branch, rev, options = {}) {
+    return this.#write('revert', [text('branch', branch), text('rev', rev)], replayOptions(this.#remembering(options)));
   }
 
   /** @type {import('./index.d.ts').Repository['updateRefs']} */

@@ -16,7 +16,7 @@ export function bytes(name, value) {
 }
 
 /** @param {Record<string, any>} options @param {string} name @returns {Bytes | undefined} */
-function optionalBytes(options, name) {
+export function optionalBytes(options, name) {
   return options[name] === undefined ? undefined : bytes(name, options[name]);
 }
 
@@ -36,7 +36,7 @@ export async function content(name, data) {
 }
 
 /** @param {string} name @param {any} value */
-function object(name, value) {
+export function object(name, value) {
   if (typeof value === 'object' && value !== null) return value;
   throw new TypeError(`${name} must be an object`);
 }
@@ -45,7 +45,7 @@ function object(name, value) {
  * @param {Record<string, any>} options
  * @param {string} name
  */
-function person(options, name) {
+export function person(options, name) {
   if (options[name] === undefined) return undefined;
   const { name: called, email, timestamp, tz } = object(name, options[name]);
   if (timestamp !== undefined && !Number.isSafeInteger(timestamp)) {
@@ -64,7 +64,7 @@ function zone() {
 }
 
 /** @param {string} name @param {unknown} value */
-function oidOrNull(name, value) {
+export function oidOrNull(name, value) {
   return value === undefined || value === null ? value : text(name, value);
 }
 
@@ -80,7 +80,7 @@ function signOf(options) {
  * @param {any} options of the object
  * @param {RemoteOptions} remote
  */
-function callbacksOf(options, remote) {
+export function callbacksOf(options, remote) {
   const made = remoteOptions(remote);
   const callbacks = { ...made.callbacks, asks: { ...made.callbacks.asks, sign: signOf(options) } };
   return { remote: made.plain, callbacks, signal: made.signal };
@@ -90,7 +90,7 @@ function callbacksOf(options, remote) {
  * What commits and tags have in common.
  * @param {any} options
  */
-function authored(options) {
+export function authored(options) {
   return {
     cleanup: oneOf(options, 'cleanup', CLEANUPS),
     tz: zone(),

@@ -203,12 +203,12 @@ fn kind(fields: &Fields<'_>) -> Option<EntryKind> {
     Some(Mode::parse(fields.text("mode")?.as_bytes())?.kind())
 }
 
-fn cleanup(fields: &Fields<'_>) -> Option<Cleanup> {
+pub(super) fn cleanup(fields: &Fields<'_>) -> Option<Cleanup> {
     Cleanup::from_name(&fields.text("cleanup")?)
 }
 
 /// A name, an address, and perhaps a date.
-fn author(value: &JsValue) -> Option<Author> {
+pub(super) fn author(value: &JsValue) -> Option<Author> {
     if !value.is_object() {
         return None;
     }
@@ -225,7 +225,7 @@ fn author(value: &JsValue) -> Option<Author> {
 }
 
 /// The caller's function that signs, if there is one.
-fn sign(callbacks: &Callbacks) -> Option<Sign> {
+pub(super) fn sign(callbacks: &Callbacks) -> Option<Sign> {
     let function = callbacks.get("sign")?;
     Some(Rc::new(move |payload: Vec<u8>| {
         let answer = ask(&function, &bytes(&payload));

@@ -10,6 +10,8 @@ import type {
   Credentials,
   DiffLine,
   GitErrorCode,
+  MergeOptions,
+  MergeResult,
   Oid,
   Progress,
   Ref,
@@ -199,6 +201,41 @@ export async function reading(signal: AbortSignal): Promise<void> {
   await repo[Symbol.asyncDispose]();
   // @ts-expect-error the name is the repository's own
   repo.name = 'b';
+}
+
+export async function merging(repo: Repository, signal: AbortSignal): Promise<void> {
+  const options: MergeOptions = {
+    message: 'merged',
+    cleanup: 'strip',
+    author: { name: 'Ada', email: 'ada@example.org' },
+    committer: { name: new Uint8Array(), email: '', timestamp: 0, tz: '+0100' },
+    sign: async (payload) => String(payload.length),
+    expect: null,
+    dryRun: true,
+    conflictStyle: 'zdiff3',
+    favor: 'ours',
+    renames: false,
+    directoryRenames: 'conflict',
+    fastForward: 'only',
+    allowUnrelated: true,
+    signal,
+  };
+  const merged: MergeResult = await repo.merge('main', 'origin/main', options);
+  same<typeof merged.kind, 'up-to-date' | 'fast-forward' | 'merged' | 'conflicts'>(true);
+  same<typeof merged.oid, Oid | null>(true);
+  for (const { path, pathBytes, base, ours, theirs } of merged.conflicts) {
+    same<typeof pathBytes, Uint8Array>(true);
+    void [path, base?.mode, ours?.oid, theirs?.oid];
+  }
+  for (const { type, conflict, paths, message } of merged.messages) void [type, conflict, paths[0], message];
+  await repo.cherryPick('HEAD', 'topic', { mainline: 1, allowEmpty: true, recordOrigin: true, directoryRenames: true });
+  await repo.revert('main', 'main~2', { mainline: 2, dryRun: true });
+  // @ts-expect-error only a pick says where it comes from
+  await repo.revert('main', 'main', { recordOrigin: true });
+  // @ts-expect-error what is merged has to be said
+  await repo.merge('main');
+  // @ts-expect-error an unknown style
+  await repo.merge('main', 'topic', { conflictStyle: 'fancy' });
 }
 
 export function failing(error: unknown): string {

@@ -1,0 +1,176 @@
+//! The calls of a repository that merge.
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+
+use super::operation::{Callbacks, Operation};
+use super::options::Fields;
+use super::repository::RepositoryHandle;
+use super::value::{Record, bytes, shown, text};
+use super::write::{author, cleanup, expected, sign};
+use crate::error::Outcome;
+use crate::ops::cherry_pick::cherry_pick;
+use crate::ops::merge::{
+    Conflict, DirectoryRenames, Done, FastForward, Favor, MergeOptions, Message, Options, ReplayOptions, Style, Terms,
+    Version, merge,
+};
+use crate::ops::revert::revert;
+
+#[wasm_bindgen]
+impl RepositoryHandle {
+    /// Merges a revision into a branch; options as `pkg/merge.js` makes them of `MergeOptions`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<import('../index.d.ts').MergeResult>")]
+    pub fn merge(
+        &self,
+        operation: &Operation,
+        branch: String,
+        rev: String,
+        options: JsValue,
+        remote: JsValue,
+    ) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let callbacks = operation.callbacks().clone();
+        operation.run(|task| async move {
+            let options = merge_options(&options, &callbacks)?;
+            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
+            Ok(done(&merge(&task, &repository, branch, rev, &options).await?))
+        })
+    }
+
+    /// Does once more what a commit changed; options as `pkg/merge.js` makes them.
+    #[wasm_bindgen(js_name = cherryPick, unchecked_return_type = "Promise<import('../index.d.ts').MergeResult>")]
+    pub fn cherry_pick(
+        &self,
+        operation: &Operation,
+        branch: String,
+        rev: String,
+        options: JsValue,
+        remote: JsValue,
+    ) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let callbacks = operation.callbacks().clone();
+        operation.run(|task| async move {
+            let options = replay_options(&options, &callbacks)?;
+            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
+            Ok(done(&cherry_pick(&task, &repository, branch, rev, &options).await?))
+        })
+    }
+
+    /// Undoes what a commit changed; options as `pkg/merge.js` makes them.
+    #[wasm_bindgen(unchecked_return_type = "Promise<import('../index.d.ts').MergeResult>")]
+    pub fn revert(
+        &self,
+        operation: &Operation,
+        branch: String,
+        rev: String,
+        options: JsValue,
+        remote: JsValue,
+    ) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        let callbacks = operation.callbacks().clone();
+        operation.run(|task| async move {
+            let options = replay_options(&options, &callbacks)?;
+            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
+            Ok(done(&revert(&task, &repository, branch, rev, &options).await?))
+        })
+    }
+}
+
+fn merge_options(options: &JsValue, callbacks: &Callbacks) -> Outcome<MergeOptions> {
+    let fields = Fields(options);
+    let fast_forward = match (fields.flag("fastForward"), fields.text("fastForward").as_deref()) {
+        (_, Some("only")) => FastForward::Only,
+        (Some(false), _) => FastForward::Never,
+        _ => FastForward::Allowed,
+    };
+    Ok(MergeOptions {
+        terms: terms(&fields, callbacks)?,
+        fast_forward,
+        allow_unrelated: fields.flag("allowUnrelated").unwrap_or(false),
+    })
+}
+
+fn replay_options(options: &JsValue, callbacks: &Callbacks) -> Outcome<ReplayOptions> {
+    let fields = Fields(options);
+    Ok(ReplayOptions {
+        terms: terms(&fields, callbacks)?,
+        mainline: fields.whole("mainline").and_then(|number| usize::try_from(number).ok()),
+        allow_empty: fields.flag("allowEmpty").unwrap_or(false),
+        record_origin: fields.flag("recordOrigin").unwrap_or(false),
+    })
+}
+
+fn terms(fields: &Fields<'_>, callbacks: &Callbacks) -> Outcome<Terms> {
+    let defaults = Options::default();
+    Ok(Terms {
+        message: fields.bytes("message"),
+        cleanup: cleanup(fields).unwrap_or_default(),
+        author: author(&fields.get("author")),
+        committer: author(&fields.get("committer")),
+        tz: fields.bytes("tz"),
+        expect: expected(&fields.get("expect"))?,
+        sign: sign(callbacks),
+        dry_run: fields.flag("dryRun").unwrap_or(false),
+        how: Options {
+            style: match fields.text("conflictStyle").as_deref() {
+                Some("diff3") => Style::Diff3,
+                Some("zdiff3") => Style::Zdiff3,
+                _ => Style::Merge,
+            },
+            favor: match fields.text("favor").as_deref() {
+                Some("ours") => Some(Favor::Ours),
+                Some("theirs") => Some(Favor::Theirs),
+                _ => None,
+            },
+            renames: fields.flag("renames").unwrap_or(true),
+            directory_renames: match (
+                fields.flag("directoryRenames"),
+                fields.text("directoryRenames").as_deref(),
+            ) {
+                (Some(true), _) => DirectoryRenames::Apply,
+                (Some(false), _) => DirectoryRenames::Ignore,
+                _ => DirectoryRenames::Conflict,
+            },
+            ..defaults
+        },
+    })
+}
+
+fn done(done: &Done) -> JsValue {
+    let oid = done.oid.as_ref().map_or(JsValue::NULL, shown);
+    Record::new()
+        .set("kind", done.ending.as_str())
+        .set("oid", oid)
+        .set("tree", shown(&done.tree))
+        .set("conflicts", done.conflicts.iter().map(conflict).collect::<Array>())
+        .set("messages", done.messages.iter().map(message).collect::<Array>())
+        .into()
+}
+
+fn conflict(conflict: &Conflict) -> JsValue {
+    let [base, ours, theirs] = &conflict.stages;
+    Record::new()
+        .set("path", text(&conflict.path))
+        .set("pathBytes", bytes(&conflict.path))
+        .maybe("base", base.as_ref().map(version))
+        .maybe("ours", ours.as_ref().map(version))
+        .maybe("theirs", theirs.as_ref().map(version))
+        .into()
+}
+
+fn version(version: &Version) -> JsValue {
+    Record::new()
+        .set("mode", shown(&version.kind.mode()))
+        .set("oid", shown(&version.oid))
+        .into()
+}
+
+fn message(message: &Message) -> JsValue {
+    let paths: Array = message.paths.iter().map(|path| text(path)).collect();
+    Record::new()
+        .set("type", message.topic.as_str())
+        .set("conflict", message.topic.is_conflict())
+        .set("paths", paths)
+        .set("message", text(&message.text))
+        .into()
+}
