@@ -314,6 +314,7 @@ export function pushOptions(options) {
     warnAbovePush: byteCount(warnAbove, 'push'),
     dryRun: flag(options, 'dryRun'),
   };
+  /** @type {NonNullable<import('./rpc.js').Callbacks['asks']>} */
   const asks = {
     ...remote.callbacks.asks,
     sign: sign && (async (payload) => signatureOf(await sign(payload))),

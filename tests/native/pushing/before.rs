@@ -7,12 +7,10 @@ use std::rc::Rc;
 
 use gitside::error::Code;
 use gitside::format::oid::ObjectId;
-use gitside::ops::fetch;
 use gitside::ops::push::{self, Preflight, Weights};
 use gitside_server::repos::git;
 
-use crate::support::block_on;
-use crate::world::{World, commit, error, one, to_up};
+use crate::world::{World, bring, commit, error, one, to_up};
 
 /// A push of these refspecs that is let go or not, and what it was told before.
 fn asked(refspecs: &[&str], answer: bool) -> (push::Options, Rc<RefCell<Vec<Preflight>>>) {
@@ -27,16 +25,6 @@ fn asked(refspecs: &[&str], answer: bool) -> (push::Options, Rc<RefCell<Vec<Pref
         ..to_up(refspecs)
     };
     (options, told)
-}
-
-/// Has the repository follow git's.
-fn bring(world: &World) {
-    let options = fetch::Options {
-        remote: Some("origin".to_owned()),
-        ..fetch::Options::default()
-    };
-    block_on(fetch::fetch(&world.fresh_task(), &world.repo, &options)).unwrap();
-    world.events.borrow_mut().clear();
 }
 
 fn hex(oid: Option<ObjectId>) -> String {

@@ -4,6 +4,7 @@
 
 mod before;
 mod done;
+mod mirror;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;

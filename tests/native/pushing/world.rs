@@ -199,6 +199,16 @@ impl World {
     }
 }
 
+/// Has the repository follow git's.
+pub fn bring(world: &World) {
+    let options = fetch::Options {
+        remote: Some("origin".to_owned()),
+        ..fetch::Options::default()
+    };
+    block_on(fetch::fetch(&world.fresh_task(), &world.repo, &options)).unwrap();
+    world.events.borrow_mut().clear();
+}
+
 pub fn to_up(refspecs: &[&str]) -> push::Options {
     push::Options {
         remote: Some("up".to_owned()),
