@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | [`format`](mod@format) | Git's formats: objects, packs, deltas, indexes, ref names, refspecs, configuration | |
 //! | [`protocol`] | the wire as machines: pkt-lines, side-band, discovery, listing refs, fetching, URLs | `format`, `algo` |
-//! | [`algo`] | graph algorithms over plain lookups: history walks, connectivity | `format` |
+//! | [`algo`] | algorithms over plain lookups: history walks, connectivity, diffs, renames, merges | `format` |
 //! | [`host`] | the outside world as traits: storage, HTTP, time | |
 //! | [`task`] | cancelling, progress, yielding | `host` |
 //! | [`store`] | Git's meaning over a key-value store: objects, packs, refs, the catalogue of repositories | `format`, `algo`, `host` |

@@ -1,9 +1,12 @@
 //! Which files differ, and what became of them: the raw output of git-diff-tree(1).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use gitside::error::Code;
 use gitside::ops::diff::{Change, ChangeKind, Copies, Options, diff};
+use gitside::task::{Event, Task};
 
 use crate::history::{Loaded, load};
 use crate::pack_oracle::{Random, git};
@@ -263,6 +266,54 @@ fn without_a_tree_on_one_side_everything_came_or_went() {
             .await
             .unwrap();
         assert_eq!(both, []);
+    });
+}
+
+#[test]
+fn what_a_limit_leaves_out_is_told() {
+    let side = |folder: &str, end: &str| -> Files {
+        let file = |number: usize| {
+            let lines: String = (0..20).map(|line| format!("line {line} of {number}\n")).collect();
+            (
+                format!("{folder}{number}"),
+                ("100644", format!("{lines}{end}").into_bytes()),
+            )
+        };
+        (0..5).map(file).collect()
+    };
+    block_on(async {
+        let loaded = load(import("diff-limit", &[side("a", ""), side("b", "end\n")])).await;
+        for (limit, renamed, warning) in [(4, 0, Some("have to be 5")), (5, 5, None)] {
+            let warnings = Rc::new(RefCell::new(Vec::new()));
+            let told = Rc::clone(&warnings);
+            let task = Task::new(Rc::clone(&loaded.repo.host.clock), move |event| {
+                if let Event::Warning(text) = event {
+                    told.borrow_mut().push(text);
+                }
+            });
+            let options = Options {
+                rename_limit: limit,
+                ..Options::default()
+            };
+            let changes = diff(&task, &loaded.repo, Some(b"main~"), Some(b"main"), &options)
+                .await
+                .unwrap();
+            let is_renamed = |change: &&Change| change.kind == ChangeKind::Renamed;
+            assert_eq!(changes.iter().filter(is_renamed).count(), renamed, "limit {limit}");
+            let warnings = warnings.borrow();
+            assert_eq!(
+                warnings.len(),
+                usize::from(warning.is_some()),
+                "limit {limit}: {warnings:?}"
+            );
+            assert!(
+                warnings
+                    .iter()
+                    .zip(warning)
+                    .all(|(told, expected)| told.contains(expected)),
+                "{warnings:?}"
+            );
+        }
     });
 }
 
