@@ -204,6 +204,44 @@ impl Config {
         Ok(found)
     }
 
+    /// Gives a subsection another name, wherever it occurs (`git config --rename-section`). Answers
+    /// whether there was one.
+    pub fn rename_section(&mut self, section: &[u8], from: &[u8], to: &[u8]) -> Result<bool, ConfigError> {
+        let new = Key {
+            section: section.to_vec(),
+            subsection: Some(to.to_vec()),
+            name: Vec::new(),
+            name_as_given: Vec::new(),
+        };
+        let header = new.header()?;
+        let of_that_name = self.sections.iter().filter(|candidate| {
+            candidate.name.eq_ignore_ascii_case(section) && candidate.subsection.as_deref() == Some(from)
+        });
+        let edits: Vec<_> = of_that_name
+            .filter_map(|candidate| {
+                let text = self.text.get(candidate.span.clone())?;
+                let length = header_length(text)?;
+                // As git does, what stands behind the header goes to a line of its own.
+                let rest = text.get(length..)?;
+                let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+                let mut new = header.clone();
+                let skipped = match rest.get(blanks..)? {
+                    [] => blanks,
+                    [b'\n', ..] => blanks + 1,
+                    _ => {
+                        new.push(b'\t');
+                        blanks
+                    }
+                };
+                let start = candidate.span.start;
+                Some((start..start + length + skipped, new))
+            })
+            .collect();
+        let found = !edits.is_empty();
+        self.edit(edits)?;
+        Ok(found)
+    }
+
     fn is(&self, entry: &Entry, key: &Key) -> bool {
         entry.name == key.name
             && self
@@ -246,6 +284,21 @@ impl Config {
         *self = Config::parse(&text)?;
         Ok(())
     }
+}
+
+/// Where the header ends that a section starts with: behind the bracket that is not quoted.
+fn header_length(text: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b']' if !quoted => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether a text is a key that a configuration can hold.

@@ -19,6 +19,7 @@ pub mod refname;
 pub mod refspec;
 pub mod remotes;
 pub mod revision;
+pub mod signed;
 pub mod tag;
 pub mod trailer;
 pub mod tree;

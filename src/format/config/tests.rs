@@ -169,6 +169,22 @@ fn sections_are_made_and_removed() {
 }
 
 #[test]
+fn a_section_is_renamed_wherever_it_occurs() {
+    let before =
+        "[branch \"a\"]\n\tremote = o\n[branch \"a]\\\"\"] ; x\n[BRANCH \"a\"]  k = v\n[branch.a]x\n[branch \"A\"]\n";
+    let mut config = Config::parse(before.as_bytes()).unwrap();
+    assert_eq!(config.rename_section(b"branch", b"a", b"b\"\\"), Ok(true));
+    assert_eq!(config.rename_section(b"branch", b"a]\"", b"c"), Ok(true));
+    assert_eq!(config.rename_section(b"branch", b"none", b"d"), Ok(false));
+    assert_eq!(config.rename_section(b"branch", b"c", b"\n"), Err(ConfigError::BadKey));
+    let new = "[branch \"b\\\"\\\\\"]\n";
+    assert_eq!(
+        text(&config),
+        format!("{new}\tremote = o\n[branch \"c\"]\n\t; x\n{new}\tk = v\n{new}\tx\n[branch \"A\"]\n")
+    );
+}
+
+#[test]
 fn what_cannot_be_written_is_refused() {
     let mut config = sample();
     for key in ["core", "core.1x", "co_re.x", "core.x y", "new.a\nb.x", "new.a\0b.x"] {
