@@ -9,11 +9,12 @@ use crate::format::commit::CommitRef;
 use crate::format::ident::Signature;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
+use crate::format::signed::{self, Signed};
 use crate::format::tree::EntryKind;
 use crate::ops::Repository;
 use crate::ops::fault::{self, At};
 use crate::ops::object;
-use crate::ops::rev_parse::{entry, resolve_as};
+use crate::ops::rev_parse::{entry, resolve, resolve_as};
 use crate::store::odb::ObjectStream;
 use crate::task::Task;
 
@@ -126,6 +127,19 @@ pub async fn read_tag(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<Tag
         message: message.to_vec(),
         gpgsig: signature.map(<[u8]>::to_vec),
     })
+}
+
+/// The signature of the commit or tag that a revision names, and what it signs; `None` if it is not
+/// signed. Fails with `InvalidRef` for a tree or a blob.
+pub async fn read_signature(task: &Task, repo: &Repository, rev: &[u8]) -> Outcome<Option<Signed>> {
+    let _reading = repo.promisor.reading();
+    let oid = resolve(task, repo, rev).await?;
+    let object = object::read(task, repo, &oid).await?;
+    match object.kind {
+        Kind::Commit => Ok(signed::commit(&object.data)),
+        Kind::Tag => Ok(signed::tag(&object.data)),
+        found @ (Kind::Tree | Kind::Blob) => Err(fault::not_a(rev, Kind::Commit, found).into()),
+    }
 }
 
 /// An object whose kind and size are known; its bytes are read when asked for.

@@ -41,6 +41,7 @@ pub mod rev_parse;
 pub mod revert;
 #[allow(dead_code, reason = "merges read what they have made")]
 pub(crate) mod staging;
+pub mod tag;
 pub mod update_ref;
 pub mod write;
 pub(crate) mod write_tree;

@@ -39,10 +39,10 @@ pub struct Update {
     pub no_deref: bool,
 }
 
-/// Makes all the changes, or none. Fails with `RefConflict` if a ref is not as expected or its name
-/// is in the way of another's, with `MissingObject` or `InvalidRef` if one would lead to what is not
-/// stored, or a branch to what is no commit, and with `RefNotFound` if one to be deleted is not
-/// there.
+/// Makes all the changes, or none; a ref to be deleted that is not there is no change. Fails with
+/// `RefConflict` if a ref is not as expected or its name is in the way of another's, and with
+/// `MissingObject` or `InvalidRef` if one would lead to what is not stored, or a branch to what is no
+/// commit.
 pub async fn update_refs(task: &Task, repo: &Repository, updates: &[Update], message: &[u8]) -> Outcome<()> {
     // What is promised is fetched by a writer of its own: before this one is taken.
     for update in updates {
@@ -71,14 +71,7 @@ pub async fn update_refs(task: &Task, repo: &Repository, updates: &[Update], mes
                 check_name(to)?;
                 (Some(Target::Symbolic(to.clone())), None)
             }
-            Becomes::Deleted => {
-                let found = task.race(repo.refs.get(&name)).await?.at(Stage::Read)?;
-                // One that is expected not to be there is reported as a conflict, or as no change.
-                if found.is_none() && update.expect.is_none() {
-                    return Err(no_such_ref(&name).into());
-                }
-                (None, None)
-            }
+            Becomes::Deleted => (None, None),
         };
         let update = RefUpdate {
             name,

@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+pub(crate) use self::logs::begins_log;
 use self::logs::{Logs, Reason};
 use super::error::{RefProblem, StoreError};
 use super::manifest;

@@ -4,17 +4,43 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{RefUpdate, Writer};
+use super::{Publication, RefUpdate, Writer};
 use crate::format::config::Config;
 use crate::format::oid::ObjectId;
 use crate::format::reflog::{LogEntry, Who};
 use crate::host::Change;
 use crate::store::error::StoreError;
 use crate::store::meta::Meta;
-use crate::store::reflog::{self, Reflogs};
+use crate::store::reflog::{self, Reflogs, StoredEntry};
 use crate::store::refs::{Refs, Target};
 
 const HEAD: &[u8] = b"HEAD";
+
+/// Whether a ref gets a log without having one, as `core.logAllRefUpdates` says.
+pub(crate) fn begins_log(config: &Config, name: &[u8]) -> bool {
+    Policy::read(config).covers(name)
+}
+
+impl Publication<'_> {
+    /// Writes an entry of a ref's log that is not that of a change of the ref: the caller decides
+    /// whether there is a log.
+    pub(crate) fn log(&mut self, name: &[u8], entry: &LogEntry) -> &mut Self {
+        let append = append(self.writer, name, entry);
+        self.change(append)
+    }
+
+    /// Gives a ref these entries for a log, in place of what it has.
+    pub(crate) fn replace_log(&mut self, name: &[u8], entries: &[StoredEntry]) -> &mut Self {
+        self.change(reflog::delete_log(name));
+        entries.iter().fold(self, |this, stored| this.log(name, &stored.entry))
+    }
+}
+
+fn append(writer: &Writer, name: &[u8], entry: &LogEntry) -> Change {
+    let number = writer.next_log.get();
+    writer.next_log.set(number.wrapping_add(1));
+    reflog::append(name, writer.generation(), number, entry)
+}
 
 /// Why a ref changes, and who says so.
 pub(super) struct Reason {
@@ -104,20 +130,14 @@ impl Logs<'_> {
             // A ref that is set to what it is at is not written, and nothing is said of it.
             let changed = symbolic || *old != new;
             if new.is_some() && changed && (policy.covers(&update.name) || existing.has(&update.name).await?) {
-                changes.push(self.append(&update.name, &entry));
+                changes.push(append(self.writer, &update.name, &entry));
             }
             // An update of the branch that HEAD is on goes through HEAD too, even one to the same.
             if branch.as_ref() == Some(&update.name) && (policy.covers(HEAD) || existing.has(HEAD).await?) {
-                changes.push(self.append(HEAD, &entry));
+                changes.push(append(self.writer, HEAD, &entry));
             }
         }
         Ok(changes)
-    }
-
-    fn append(&self, name: &[u8], entry: &LogEntry) -> Change {
-        let number = self.writer.next_log.get();
-        self.writer.next_log.set(number.wrapping_add(1));
-        reflog::append(name, self.writer.generation(), number, entry)
     }
 
     async fn configuration(&self) -> Result<Config, StoreError> {

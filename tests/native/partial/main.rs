@@ -9,6 +9,7 @@ mod support;
 mod cloning;
 mod failing;
 mod reading;
+mod writing;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
