@@ -218,6 +218,12 @@ class WasmEngine {
       case 'merge':
       case 'cherryPick':
       case 'revert':
+      case 'createBranch':
+      case 'renameBranch':
+      case 'deleteBranch':
+      case 'createTag':
+      case 'deleteTag':
+      case 'readSignature':
       case 'configGet':
       case 'configAll':
       case 'configSet':

@@ -610,6 +610,8 @@ export class Repository implements AsyncDisposable {
   readonly config: Config;
   /** Where it fetches from and pushes to. */
   readonly remotes: Remotes;
+  readonly branches: Branches;
+  readonly tags: Tags;
 
   /**
    * The refs whose full name starts with `prefix`, ordered bytewise, HEAD first. A symbolic ref that
@@ -755,12 +757,17 @@ export class Repository implements AsyncDisposable {
   /** Undoes, on `branch`, what the commit `rev` changed (git-revert(1)). Otherwise as `cherryPick`. */
   revert(branch: string, rev: Rev, options?: RevertOptions): Promise<MergeResult>;
   /**
-   * Changes refs, all of them or none (git-update-ref(1)). Rejects with `RefConflict` if one is not at
-   * `old`, or if one would be the directory of another; with `RefNotFound` for one to be deleted that is
-   * not there; with `MissingObject` and `InvalidRef` if one would lead to what is not here, or a branch
-   * to what is no commit.
+   * Changes refs, all of them or none (git-update-ref(1)); one to be deleted that is not there is no
+   * change. Rejects with `RefConflict` if one is not at `old`, or if one would be the directory of another,
+   * and with `MissingObject` or `InvalidRef` if one would lead to what is not here, or a branch to what is
+   * no commit.
    */
   updateRefs(updates: Iterable<RefChangeRequest>, options?: RemoteOptions & { message?: string }): Promise<void>;
+  /**
+   * The signature of the commit or annotated tag that `rev` names, and the bytes that it signs, for whoever
+   * verifies it; `undefined` if it is not signed.
+   */
+  readSignature(rev: Rev, options?: RemoteOptions): Promise<{ payload: Uint8Array; signature: string } | undefined>;
   usage(options?: Abortable): Promise<RepositoryUsage>;
   /** Lets go of the engine's handle. Later calls throw; what is under way ends as it ends. */
   close(): Promise<void>;
@@ -781,6 +788,41 @@ export interface Config {
   set(key: string, value: string | null, options?: Abortable): Promise<void>;
   /** Every key with its values, in order of first appearance; sections and names in lower case. */
   all(options?: Abortable): Promise<Map<string, string[]>>;
+}
+
+/** The branches of one repository (git-branch(1)); `refs` lists them. Names are without `refs/heads/`. */
+export interface Branches {
+  /**
+   * Makes a branch at the commit that `start` (default: `'HEAD'`) leads to, and resolves with it. Rejects
+   * with `AlreadyExists` unless `force` says to move the one that is there.
+   */
+  create(name: string, start?: Rev, options?: RemoteOptions & { force?: boolean; track?: boolean }): Promise<Oid>;
+  /**
+   * Its reflog and settings go along, and `HEAD` stays on it. Rejects with `RefNotFound`, and with
+   * `AlreadyExists` unless `force` says to replace the one that has the new name.
+   */
+  rename(from: string, to: string, options?: Abortable & { force?: boolean }): Promise<void>;
+  /**
+   * Deletes a branch, its reflog and its settings. Without `force` it rejects with `Unsupported` and
+   * `data.reason` if `HEAD` is on it (`'head'`), or if what it follows, or else `HEAD`, does not have all
+   * its commits (`'unmerged'`). `expect`: what it must be at, else `RefConflict`. Rejects with `RefNotFound`.
+   */
+  delete(name: string, options?: Abortable & { force?: boolean; expect?: Oid }): Promise<void>;
+}
+
+/** The tags of one repository (git-tag(1)); `refs` lists them. Names are without `refs/tags/`. */
+export interface Tags {
+  /**
+   * Tags what `rev` (default: `'HEAD'`) names: with a message by an annotated tag, else by a ref alone.
+   * Resolves with what the ref leads to. Rejects with `AlreadyExists` unless `force` says to replace it.
+   */
+  create(name: string, rev?: Rev, options?: RemoteOptions & TagOptions): Promise<Oid>;
+  /** `expect`: what its ref must be at, else `RefConflict`. Rejects with `RefNotFound`. */
+  delete(name: string, options?: Abortable & { expect?: Oid }): Promise<void>;
+}
+
+export interface TagOptions extends Partial<Omit<NewTag, 'object' | 'name'>> {
+  force?: boolean;
 }
 
 /** The remotes of one repository, as `git remote` (git-remote(1)). No URL is shown with a login. */

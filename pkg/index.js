@@ -3,7 +3,7 @@
 import { connect } from './connection.js';
 import { GitError, internal } from './errors.js';
 import { cloneOptions, date, diffBlobsOptions, diffOptions, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, textOrNull, texts, whole } from './options.js';
-import { config, remotes } from './settings.js';
+import { branches, config, remotes, tags } from './settings.js';
 import { mergeOptions, replayOptions } from './merge.js';
 import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
 
@@ -100,6 +100,8 @@ export class Repository {
     const call = async (method, args, options) => this.#call(method, args, options);
     this.config = config(call);
     this.remotes = remotes(call);
+    this.branches = branches(call, async (method, args, options) => this.#lazyCall(method, args, options));
+    this.tags = tags(call, async (method, args, make, options) => this.#write(method, args, make(this.#remembering(options))));
   }
 
   get name() {
@@ -296,6 +298,11 @@ export class Repository {
   /** @type {import('./index.d.ts').Repository['updateRefs']} */
   async updateRefs(updates, options = {}) {
     await this.#lazyCall('updateRefs', [refUpdates(updates), optionalText(options, 'message') ?? ''], options);
+  }
+
+  /** @type {import('./index.d.ts').Repository['readSignature']} */
+  async readSignature(rev, options = {}) {
+    return (await this.#lazyCall('readSignature', [text('rev', rev)], options)) ?? undefined;
   }
 
   /** @type {import('./index.d.ts').Repository['usage']} */

@@ -317,8 +317,8 @@ export function pushOptions(options) {
   /** @type {NonNullable<import('./rpc.js').Callbacks['asks']>} */
   const asks = {
     ...remote.callbacks.asks,
-    sign: sign && (async (payload) => signatureOf(await sign(payload))),
-    beforePush: beforePush && (async (about) => (await beforePush(about)) !== false),
+    sign: sign && (async (/** @type {Uint8Array} */ payload) => signatureOf(await sign(payload))),
+    beforePush: beforePush && (async (/** @type {any} */ about) => (await beforePush(about)) !== false),
   };
   return { ...remote, plain, callbacks: { ...remote.callbacks, asks } };
 }

@@ -1,9 +1,12 @@
-// What a repository is told: `repo.config` and `repo.remotes`.
+// What a repository is told, in groups: `repo.config`, `repo.remotes`, `repo.branches`, `repo.tags`.
 
 import { flag, oneOf, text, texts } from './options.js';
+import { expectOf, tagOptions } from './write.js';
 
 /** @typedef {import('./index.d.ts').Abortable} Abortable */
 /** @typedef {(method: string, args: unknown[], options: Abortable) => Promise<any>} Call */
+/** @typedef {import('./index.d.ts').RemoteOptions} RemoteOptions */
+/** @typedef {(method: string, args: unknown[], make: (remote: any) => any, options: object) => Promise<any>} Write */
 
 /** @param {Call} call @returns {import('./index.d.ts').Config} */
 export function config(call) {
@@ -44,6 +47,36 @@ export function remotes(call) {
     },
     async remove(/** @type {string} */ name, options = {}) {
       await call('removeRemote', [text('name', name)], options);
+    },
+  });
+}
+
+/** @param {Call} call @param {Call} lazily @returns {import('./index.d.ts').Branches} */
+export function branches(call, lazily) {
+  return Object.freeze({
+    async create(/** @type {string} */ name, /** @type {string} */ start = 'HEAD', options = {}) {
+      const plain = { force: flag(options, 'force'), track: flag(options, 'track') };
+      return lazily('createBranch', [text('name', name), text('start', start), plain], options);
+    },
+    async rename(/** @type {string} */ from, /** @type {string} */ to, options = {}) {
+      await call('renameBranch', [text('from', from), text('to', to), flag(options, 'force') ?? false], options);
+    },
+    async delete(/** @type {string} */ name, options = {}) {
+      const plain = { force: flag(options, 'force'), expect: expectOf(options) };
+      await call('deleteBranch', [text('name', name), plain], options);
+    },
+  });
+}
+
+/** @param {Call} call @param {Write} write @returns {import('./index.d.ts').Tags} */
+export function tags(call, write) {
+  return Object.freeze({
+    async create(/** @type {string} */ name, /** @type {string} */ rev = 'HEAD', options = {}) {
+      const [called, named] = [text('name', name), text('rev', rev)];
+      return write('createTag', [called], (remembering) => tagOptions(called, named, remembering), options);
+    },
+    async delete(/** @type {string} */ name, options = {}) {
+      await call('deleteTag', [text('name', name), { expect: expectOf(options) }], options);
     },
   });
 }

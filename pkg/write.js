@@ -183,6 +183,25 @@ async function changeOf(change) {
   }
 }
 
+/** @param {string} name @param {string} object @param {import('./index.d.ts').TagOptions & RemoteOptions} options */
+export function tagOptions(name, object, options) {
+  const given = /** @type {any} */ (options);
+  const plain = {
+    ...authored(given),
+    object,
+    name,
+    tagger: person(given, 'tagger'),
+    message: optionalBytes(given, 'message'),
+    force: flag(given, 'force'),
+  };
+  return { plain, ...callbacksOf(given, options) };
+}
+
+/** @param {{ expect?: string | null }} options */
+export function expectOf({ expect }) {
+  return expect === undefined ? undefined : text('expect', expect);
+}
+
 /** @param {Iterable<any>} updates */
 export function refUpdates(updates) {
   return Array.from(updates, (update) => {

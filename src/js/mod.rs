@@ -17,6 +17,7 @@ mod operation;
 mod options;
 mod platform;
 mod push;
+pub mod refs;
 pub mod repository;
 pub mod setup;
 mod value;

@@ -8,8 +8,9 @@ use wasm_bindgen::prelude::*;
 use super::operation::{Callbacks, Operation};
 use super::options::{Fields, ask, list};
 use super::repository::RepositoryHandle;
-use super::value::{bytes, shown};
+use super::value::{Record, bytes, shown, text};
 use crate::error::{Code, GitError, Outcome, Stage};
+use crate::ops::cat;
 use crate::ops::commit::{self, Change};
 use crate::ops::compose::{Author, Sign, When};
 use crate::ops::fault;
@@ -81,6 +82,21 @@ impl RepositoryHandle {
             let updates: Outcome<Vec<Update>> = list(&updates).iter().map(|given| update(&Fields(given))).collect();
             update_ref::update_refs(&task, &repository, &updates?, message.as_bytes()).await?;
             Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// What was signed, and the signature: `{ payload, signature }`, or null.
+    #[wasm_bindgen(js_name = readSignature)]
+    pub fn read_signature(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
+        let repository = self.lazily(operation, &remote);
+        operation.run(|task| async move {
+            let signed = cat::read_signature(&task, &repository, rev.as_bytes()).await?;
+            Ok(signed.map_or(JsValue::NULL, |signed| {
+                Record::new()
+                    .set("payload", bytes(&signed.payload))
+                    .set("signature", text(&signed.signature))
+                    .into()
+            }))
         })
     }
 }

@@ -180,4 +180,75 @@ for (const worker of [true, false]) {
     assert.deepEqual(seen.after.refs, [`HEAD ${seen.amended}`, `refs/heads/main ${seen.amended}`]);
     await page.close();
   });
+
+  test(`branches and tags are made, renamed and deleted ${how} a Worker`, async () => {
+    const page = await browser.page(server.url('/e2e/blank.html'));
+    await prepare(page);
+    const seen = await page.evaluate(
+      async ([worker, url, signature]) => {
+        const { t } = /** @type {any} */ (globalThis);
+        const repo = await t.gitside.clone(url, 'refs', { worker, storage: 'memory' });
+        const tip = await repo.resolve('main');
+        const author = { name: 'Ada', email: 'ada@example.org' };
+        const made = await repo.branches.create('topic', 'origin/main');
+        const follows = [await repo.config.get('branch.topic.remote'), await repo.config.get('branch.topic.merge')];
+        await repo.branches.rename('topic', 'feature/x');
+        const moved = await repo.config.get('branch.feature/x.remote');
+        await repo.branches.create('old', 'main~1', { track: false });
+        const light = await repo.tags.create('light');
+        const sign = async () => signature;
+        const heavy = await repo.tags.create('heavy', 'main~1', { message: 'Two', tagger: author, sign });
+        const signed = await repo.readSignature('heavy');
+        const unsigned = await repo.readSignature('main');
+        const { message, gpgsig } = await repo.readTag('heavy');
+        await repo.commit('feature/x', { message: 'x', author, changes: [{ path: 'x', content: '' }] });
+        const fates = {
+          exists: await t.fate(repo.branches.create('old')),
+          renamed: await t.fate(repo.branches.rename('old', 'main')),
+          none: await t.fate(repo.branches.rename('none', 'other')),
+          head: await t.fate(repo.branches.delete('main')),
+          unmerged: await t.fate(repo.branches.delete('feature/x')),
+          moved: await t.fate(repo.branches.delete('old', { expect: tip })),
+          tag: await t.fate(repo.tags.create('light', 'main')),
+          name: await t.fate(repo.tags.create('a b')),
+          gone: await t.fate(repo.tags.delete('none')),
+          type: await t.fate(repo.branches.create(7)),
+        };
+        await repo.branches.delete('old');
+        await repo.branches.delete('feature/x', { force: true });
+        await repo.tags.delete('light', { expect: tip });
+        await repo.updateRefs([{ name: 'HEAD', symbolic: 'refs/heads/none' }]);
+        const refs = [];
+        for await (const ref of repo.refs()) refs.push(`${ref.name} ${ref.oid}`);
+        const settings = await repo.config.get('branch.feature/x.remote');
+        await repo.close();
+        const payload = new TextDecoder().decode(signed.payload);
+        return { tip, made, follows, moved, light, heavy, payload, signature: signed.signature, unsigned, message, gpgsig, fates, refs, settings };
+      },
+      /** @type {const} */ ([worker, server.url('/test/written.git'), SIGNATURE]),
+    );
+    assert.deepEqual([seen.made, seen.light], [seen.tip, seen.tip]);
+    assert.deepEqual([seen.follows, seen.moved], [['origin', 'refs/heads/main'], 'origin']);
+    assert.match(seen.payload, /^object [0-9a-f]{40}\ntype commit\ntag heavy\ntagger Ada <ada@example\.org> \d+ [+-]\d{4}\n\nTwo\n$/);
+    assert.deepEqual([seen.signature, seen.gpgsig, seen.message], [SIGNATURE, SIGNATURE, 'Two\n']);
+    assert.equal(seen.unsigned, undefined);
+    const codes = Object.fromEntries(Object.entries(seen.fates).map(([key, { error }]) => [key, error?.code ?? error?.name]));
+    assert.deepEqual(codes, {
+      exists: 'AlreadyExists',
+      renamed: 'AlreadyExists',
+      none: 'RefNotFound',
+      head: 'Unsupported',
+      unmerged: 'Unsupported',
+      moved: 'RefConflict',
+      tag: 'AlreadyExists',
+      name: 'InvalidRef',
+      gone: 'RefNotFound',
+      type: 'TypeError',
+    });
+    assert.deepEqual([seen.fates.head.error.data.reason, seen.fates.unmerged.error.data.reason], ['head', 'unmerged']);
+    const names = seen.refs.map((/** @type {string} */ line) => line.split(' ')[0]);
+    assert.deepEqual(names, ['refs/heads/main', 'refs/remotes/origin/HEAD', 'refs/remotes/origin/main', 'refs/tags/heavy', 'refs/tags/v1']);
+    assert.equal(seen.settings, undefined);
+    await page.close();
+  });
 }
