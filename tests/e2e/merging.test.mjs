@@ -76,7 +76,7 @@ for (const worker of [true, false]) {
         await repo.close();
         return { tried, merged, content, message, parents, again, conflicts, marked, picked, reverted, solved, done, fates };
       },
-      /** @type {const} */ ([server.url('/git/merged.git'), worker]),
+      /** @type {const} */ ([server.url('/test/merged.git'), worker]),
     );
     const base = gitText(git, 'rev-parse', 'base');
     const tree = gitText(git, 'merge-tree', '--write-tree', 'main', 'apart');
