@@ -238,6 +238,22 @@ export async function merging(repo: Repository, signal: AbortSignal): Promise<vo
   await repo.merge('main', 'topic', { conflictStyle: 'fancy' });
 }
 
+export async function beforePushing(repo: Repository): Promise<void> {
+  await repo.push({
+    warnAbove: { file: 50_000_000 },
+    beforePush: async ({ remote, url, refs, objects, bytes, large }) => {
+      const files = large.map(({ path, oid, size }) => [path ?? oid, size] as const);
+      const moved = refs.filter(({ forced, old }) => forced && old !== null).map(({ name, source }) => [name, source]);
+      return files.length === 0 && moved.length === 0 && objects < 1000 && bytes < 1_000_000 && remote !== url;
+    },
+  });
+  await repo.push({ beforePush: () => {} });
+  // @ts-expect-error an answer that is neither yes nor no
+  await repo.push({ beforePush: () => 'no' });
+  // @ts-expect-error a size, not a text
+  await repo.push({ warnAbove: { push: '2g' } });
+}
+
 export function failing(error: unknown): string {
   if (!(error instanceof GitError)) throw error;
   same<typeof error.code, GitErrorCode>(true);

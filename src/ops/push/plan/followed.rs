@@ -12,7 +12,7 @@ use crate::ops::history::Commits;
 use crate::store::odb::Odb;
 use crate::task::Task;
 
-/// How many commits are asked for at once.
+/// How many objects are asked for at once.
 const BATCH: usize = 256;
 
 /// Adds the annotated tags that the remote has not and that lead to commits it has, or will have.
@@ -27,11 +27,15 @@ pub(super) async fn add(
         .heads()
         .filter(|(name, _)| name.starts_with(b"refs/tags/") && !matching.has(name));
     let tags: Vec<(&[u8], ObjectId)> = tags.collect();
-    let oids: Vec<ObjectId> = tags.iter().map(|(_, oid)| *oid).collect();
-    let kinds = task.race(odb.info(&oids)).await?.at(Stage::Read)?;
-    let annotated = tags.into_iter().zip(kinds);
-    let annotated = annotated.filter(|(_, info)| info.is_some_and(|info| info.kind == Kind::Tag));
-    let annotated: Vec<(&[u8], ObjectId)> = annotated.map(|(tag, _)| tag).collect();
+    let mut annotated = Vec::new();
+    for batch in tags.chunks(BATCH) {
+        task.checkpoint().await?;
+        let oids: Vec<ObjectId> = batch.iter().map(|(_, oid)| *oid).collect();
+        let infos = task.race(odb.info(&oids)).await?.at(Stage::Read)?;
+        let found = batch.iter().zip(infos);
+        let found = found.filter(|(_, info)| info.is_some_and(|info| info.kind == Kind::Tag));
+        annotated.extend(found.map(|(tag, _)| *tag));
+    }
     if annotated.is_empty() {
         return Ok(());
     }

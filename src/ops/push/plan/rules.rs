@@ -19,6 +19,9 @@ use crate::ops::merge_base::is_ancestor;
 use crate::store::reflog::Reflogs;
 use crate::task::Task;
 
+/// How many objects are looked up at once.
+const TOGETHER: usize = 1024;
+
 /// What the caller and the configuration allow.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
@@ -58,9 +61,13 @@ impl<'a> Judge<'a> {
         changes: &[(Matched, Source)],
     ) -> Outcome<Self> {
         let old: Vec<ObjectId> = changes.iter().filter_map(|(matched, _)| matched.old).collect();
-        let infos = task.race(repo.odb.info(&old)).await?.at(Stage::Read)?;
-        let present = old.iter().zip(infos).filter(|(_, info)| info.is_some());
-        let present: HashSet<ObjectId> = present.map(|(oid, _)| *oid).collect();
+        let mut present = HashSet::new();
+        for batch in old.chunks(TOGETHER) {
+            task.checkpoint().await?;
+            let infos = task.race(repo.odb.info(batch)).await?.at(Stage::Read)?;
+            let here = batch.iter().zip(infos).filter(|(_, info)| info.is_some());
+            present.extend(here.map(|(oid, _)| *oid));
+        }
         let new = changes.iter().filter_map(|(_, source)| source.oid);
         let mut commits = Commits::new(task, &repo.odb, shallow);
         let peeled = commits.peel(present.iter().copied().chain(new)).await?;

@@ -13,7 +13,7 @@ const HEADS: &[u8] = b"refs/heads/";
 
 /// `push.default`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Default {
+enum PushDefault {
     Nothing,
     Matching,
     Simple,
@@ -78,7 +78,7 @@ impl Settings<'_> {
             let plus: &[u8] = if force { b"+" } else { b"" };
             return Ok([plus, &name, b":", &destination].concat());
         }
-        if let (Default::Upstream, Some(branch)) = (self.push_default()?, name.strip_prefix(HEADS))
+        if let (PushDefault::Upstream, Some(branch)) = (self.push_default()?, name.strip_prefix(HEADS))
             && let [upstream] = self.merges(branch).as_slice()
         {
             return Ok([text, b":", upstream].concat());
@@ -90,12 +90,12 @@ impl Settings<'_> {
     fn default_spec(&self) -> Outcome<Vec<u8>> {
         let choice = self.push_default()?;
         match choice {
-            Default::Matching => return Ok(b":".to_vec()),
-            Default::Nothing => {
+            PushDefault::Matching => return Ok(b":".to_vec()),
+            PushDefault::Nothing => {
                 let message = "there is no refspec, and push.default is \"nothing\"";
                 return Err(refused::nothing_said(message.to_owned(), "say what to push"));
             }
-            Default::Simple | Default::Upstream | Default::Current => {}
+            PushDefault::Simple | PushDefault::Upstream | PushDefault::Current => {}
         }
         let Some(branch) = self.locals.branch() else {
             let message = "HEAD is on no branch, and there is no refspec".to_owned();
@@ -105,12 +105,12 @@ impl Settings<'_> {
         let name = [HEADS, branch].concat();
         let is_upstreams = self.remote.name == remotes::default_remote(self.config, Some(branch));
         let destination = match (choice, is_upstreams) {
-            (Default::Upstream, true) => self.upstream(branch)?,
-            (Default::Upstream, false) => {
+            (PushDefault::Upstream, true) => self.upstream(branch)?,
+            (PushDefault::Upstream, false) => {
                 let message = format!("the branch {} follows another remote than this one", quoted(branch));
                 return Err(refused::nothing_said(message, "say what to push, and where to"));
             }
-            (Default::Simple, true) => {
+            (PushDefault::Simple, true) => {
                 let upstream = self.upstream(branch)?;
                 if upstream != name {
                     let short = upstream.strip_prefix(HEADS).unwrap_or(&upstream);
@@ -155,13 +155,13 @@ impl Settings<'_> {
         settings.remote.map(|_| settings.merge).unwrap_or_default()
     }
 
-    fn push_default(&self) -> Outcome<Default> {
+    fn push_default(&self) -> Outcome<PushDefault> {
         Ok(match self.config.get(b"push.default") {
-            Some(b"nothing") => Default::Nothing,
-            Some(b"matching") => Default::Matching,
-            None | Some(b"simple") => Default::Simple,
-            Some(b"upstream" | b"tracking") => Default::Upstream,
-            Some(b"current") => Default::Current,
+            Some(b"nothing") => PushDefault::Nothing,
+            Some(b"matching") => PushDefault::Matching,
+            None | Some(b"simple") => PushDefault::Simple,
+            Some(b"upstream" | b"tracking") => PushDefault::Upstream,
+            Some(b"current") => PushDefault::Current,
             Some(other) => {
                 let message = format!("push.default is {}, which is none", quoted(other));
                 return Err(refused::unsupported(message));
