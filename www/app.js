@@ -6,6 +6,8 @@ import { problem } from './lib/problem.js';
 import { parse } from './lib/route.js';
 import { cloneView } from './views/clone.js';
 import { commitView } from './views/commit.js';
+import { draftView } from './views/draft.js';
+import { editView } from './views/edit.js';
 import { fileView } from './views/file.js';
 import { homeView } from './views/home.js';
 import { logView } from './views/log.js';
@@ -71,6 +73,13 @@ async function show({ again = false } = {}) {
       case 'commit':
         await commitView(page, route);
         break;
+      case 'edit':
+      case 'new':
+        await editView(page, route);
+        break;
+      case 'changes':
+        await draftView(page, route);
+        break;
       default:
         page.title('No such page');
         main.replaceChildren(h('h1', {}, 'No such page'), h('p', {}, h('a', { href: '#/' }, 'To the repositories')));
@@ -117,6 +126,8 @@ addEventListener('hashchange', () => show());
 document.addEventListener(CHANGED, (event) => {
   const route = parse(location.hash);
   if (!('name' in route) || route.name !== /** @type {CustomEvent<string>} */ (event).detail) return;
+  // What is being typed stays.
+  if (route.view === 'edit' || route.view === 'new') return;
   const dialog = document.querySelector('dialog[open]');
   if (dialog) dialog.addEventListener('close', () => show({ again: true }), { once: true });
   else show({ again: true });

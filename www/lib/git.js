@@ -69,3 +69,13 @@ export async function filterOf(repo, signal) {
   for (const [key, values] of all) if (/^remote\..*\.partialclonefilter$/s.test(key)) return values.at(-1);
   return undefined;
 }
+
+/** The local branch that a revision names. @param {Repository} repo @param {string} rev @param {AbortSignal} [signal] */
+export async function localBranch(repo, rev, signal) {
+  if (rev.startsWith('refs/heads/')) return rev;
+  for await (const ref of repo.refs({ prefix: rev === 'HEAD' ? 'HEAD' : `refs/heads/${rev}`, signal })) {
+    if (rev === 'HEAD' && ref.name === 'HEAD') return ref.symbolic;
+    if (ref.name === `refs/heads/${rev}`) return ref.name;
+  }
+  return undefined;
+}

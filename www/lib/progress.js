@@ -12,6 +12,7 @@ const PHASES = new Map([
   ['resolving', 'Resolving deltas'],
   ['checking', 'Checking connectivity'],
   ['writing', 'Writing'],
+  ['sending', 'Sending'],
 ]);
 
 /** The server's lines and warnings that are kept in sight. */
@@ -21,6 +22,7 @@ const LINES = 200;
 export function describe(progress) {
   const phase = PHASES.get(progress.phase) ?? progress.phase;
   const total = progress.total === undefined ? '' : ` of ${progress.total.toLocaleString('en')}`;
+  if (progress.phase === 'sending') return `Sending ${formatBytes(progress.total)}`;
   const bytes = progress.bytes === undefined ? '' : `, ${formatBytes(progress.bytes)}`;
   return `${phase}: ${progress.loaded.toLocaleString('en')}${total}${bytes}`;
 }
@@ -43,7 +45,8 @@ export function progressParts(label, first) {
     /** @param {Progress} progress */
     onProgress(progress) {
       status.textContent = describe(progress);
-      if (progress.total) {
+      // What was sent cannot be seen; a bar would only tell its beginning and its end.
+      if (progress.total && progress.phase !== 'sending') {
         bar.max = progress.total;
         bar.value = progress.loaded;
       } else bar.removeAttribute('value');

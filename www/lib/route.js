@@ -7,6 +7,9 @@
 //   #/r/NAME/blob/REV/PATH?oid=O&lines=L  a file; `oid` where the path is not UTF-8
 //   #/r/NAME/log/REV/PATH                 history
 //   #/r/NAME/commit/OID                   a commit
+//   #/r/NAME/edit/REV/PATH                a file, to be edited
+//   #/r/NAME/new/REV/PATH                 a new file in a directory
+//   #/r/NAME/changes                      what is edited and not committed yet
 
 /**
  * What the clone form is filled in with. `branch`: the one to begin with; `single`: "1" for only that
@@ -19,8 +22,10 @@ const CLONE = /** @type {const} */ (['url', 'name', 'depth', 'branch', 'single',
  * @typedef {{ view: 'home' }
  *   | { view: 'clone' } & CloneRequest
  *   | { view: 'tree' | 'log', name: string, rev: string, path: string }
+ *   | { view: 'edit' | 'new', name: string, rev: string, path: string }
  *   | { view: 'blob', name: string, rev: string, path: string, oid: string, lines: string }
  *   | { view: 'commit', name: string, rev: string }
+ *   | { view: 'changes', name: string }
  *   | { view: 'unknown' }} Route
  */
 
@@ -47,8 +52,9 @@ export function parse(hash) {
   if (first !== 'r' || !name) return { view: 'unknown' };
   const inside = rest.filter((part) => part !== '').join('/');
   if (view === undefined || view === '') return { view: 'tree', name, rev: 'HEAD', path: '' };
+  if (view === 'changes') return { view, name };
   if (!rev) return { view: 'unknown' };
-  if (view === 'tree' || view === 'log') return { view, name, rev, path: inside };
+  if (view === 'tree' || view === 'log' || view === 'edit' || view === 'new') return { view, name, rev, path: inside };
   if (view === 'blob') return { view, name, rev, path: inside, oid: param('oid'), lines: param('lines') };
   if (view === 'commit') return { view, name, rev };
   return { view: 'unknown' };
@@ -62,6 +68,8 @@ export function format(route) {
       return cloneLink(route);
     case 'tree':
     case 'log':
+    case 'edit':
+    case 'new':
     case 'blob': {
       const path = route.path ? `/${route.path.split('/').map(encode).join('/')}` : '';
       const params = new URLSearchParams();
@@ -71,6 +79,8 @@ export function format(route) {
     }
     case 'commit':
       return `#/r/${encode(route.name)}/commit/${encode(route.rev)}`;
+    case 'changes':
+      return `#/r/${encode(route.name)}/changes`;
     default:
       return '#/';
   }
@@ -90,3 +100,9 @@ export const blobLink = (name, rev, path, oid = '') => format({ view: 'blob', na
 export const logLink = (name, rev, path = '') => format({ view: 'log', name, rev, path });
 /** @param {string} name @param {string} rev */
 export const commitLink = (name, rev) => format({ view: 'commit', name, rev });
+/** @param {string} name @param {string} rev @param {string} path */
+export const editLink = (name, rev, path) => format({ view: 'edit', name, rev, path });
+/** @param {string} name @param {string} rev @param {string} [path] of the directory */
+export const newLink = (name, rev, path = '') => format({ view: 'new', name, rev, path });
+/** @param {string} name */
+export const changesLink = (name) => format({ view: 'changes', name });

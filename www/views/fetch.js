@@ -2,7 +2,7 @@
 // time, cleaning up. A sheet to choose from; lib/jobs.js runs what was chosen.
 
 import { foreign, h } from '../lib/dom.js';
-import { filterOf, forget, proxyOf, repository, setProxy } from '../lib/git.js';
+import { filterOf, forget, localBranch, proxyOf, repository, setProxy } from '../lib/git.js';
 import { CHANGED, runningFor, start } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
 import { commitLink, treeLink } from '../lib/route.js';
@@ -17,16 +17,6 @@ import { shortRev } from './frame.js';
 /** @typedef {import('../../pkg/index.js').FetchResult} FetchResult */
 
 /** What is looked at. @typedef {{ rev: string, path: string, signal: AbortSignal }} At */
-
-/** The local branch that a revision names. @param {Repository} repo @param {string} rev @param {AbortSignal} [signal] */
-async function localBranch(repo, rev, signal) {
-  if (rev.startsWith('refs/heads/')) return rev;
-  for await (const ref of repo.refs({ prefix: rev === 'HEAD' ? 'HEAD' : `refs/heads/${rev}`, signal })) {
-    if (rev === 'HEAD' && ref.name === 'HEAD') return ref.symbolic;
-    if (ref.name === `refs/heads/${rev}`) return ref.name;
-  }
-  return undefined;
-}
 
 /** Where a repository's remote is, for people. @param {Repository} repo @param {AbortSignal} signal */
 async function remoteUrl(repo, signal) {

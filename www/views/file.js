@@ -1,9 +1,11 @@
 // A file: its text with line numbers, a picture, or a way to download it.
 
 import { foreign, h } from '../lib/dom.js';
-import { repository } from '../lib/git.js';
+import { draftOf } from '../lib/draft.js';
+import { localBranch, repository } from '../lib/git.js';
 import { format, logLink } from '../lib/route.js';
 import { count, downloadName, formatBytes, hasHidden } from '../lib/text.js';
+import { draftNote, fileActions } from './actions.js';
 import { downloading } from './download.js';
 import { crumbs, pathLinks, shortRev, showRev, toolbar } from './frame.js';
 
@@ -40,10 +42,10 @@ export async function fileView(page, route) {
     page.ready();
   });
   if (!blob || signal.aborted) return;
-  const actions = h('p', { class: 'actions' }, h('button', { type: 'button', id: 'download', onclick: () => download(path, blob) }, 'Download'), h('a', { href: logLink(name, rev, path) }, 'History'));
+  const actions = h('p', { class: 'actions' }, h('button', { type: 'button', id: 'download', onclick: () => download(path, blob) }, 'Download'), h('a', { class: 'button', href: logLink(name, rev, path) }, 'History'), oid ? [] : fileActions(repo, rev, path));
   const facts = h('p', { class: 'detail grow', id: 'facts' }, formatBytes(blob.size));
   const body = h('section', { class: 'file' }, h('div', { class: 'filebar' }, facts, actions));
-  page.main.replaceChildren(heading, bar, pathLinks(name, rev, path), body);
+  page.main.replaceChildren(heading, bar, pathLinks(name, rev, path), draftNote(repo, draftOf(name), await localBranch(repo, rev, signal), path) ?? '', body);
   const extension = path.split('.').pop()?.toLowerCase() ?? '';
   const type = PICTURES.get(extension);
   if (type && blob.size <= 32 * TEXT_LIMIT) {

@@ -1,10 +1,12 @@
 // What all pages of a repository share: the tabs, the revision picker, the path.
 
 import { append, foreign, h, icon } from '../lib/dom.js';
-import { logLink, treeLink } from '../lib/route.js';
-import { filterOf } from '../lib/git.js';
+import { draftOf, isEmpty } from '../lib/draft.js';
+import { filterOf, localBranch } from '../lib/git.js';
+import { changesLink, logLink, treeLink } from '../lib/route.js';
 import { fetchSheet } from './fetch.js';
 import { pickRevision } from './picker.js';
+import { pushable } from './push.js';
 
 /** @typedef {import('../lib/git.js').Repository} Repository */
 
@@ -37,12 +39,16 @@ export async function toolbar(repo, { view, rev, label, path = '', signal }) {
   const actions = h('button', { type: 'button', id: 'fetch', 'aria-haspopup': 'dialog', onclick: () => fetchSheet(repo, { rev, path: view === 'blob' || view === 'tree' ? path : '', signal }) }, icon('fetch'), 'Fetch', h('span', { class: 'caret', 'aria-hidden': 'true' }, '…'));
   /** @param {string} text @param {string} href @param {boolean} current */
   const tab = (text, href, current) => h('a', { href, 'aria-current': current ? 'page' : undefined }, text);
+  const draft = draftOf(repo.name);
+  const branch = await localBranch(repo, rev, signal);
+  const push = branch && (await pushable(repo, branch, signal));
+  const changes = (!isEmpty(draft) || view === 'changes') && tab(draft?.edits.length ? `Changes (${draft.edits.length})` : 'Changes', changesLink(repo.name), view === 'changes');
   return h(
     'div',
     { class: 'toolbar' },
     button,
-    h('nav', { class: 'tabs', 'aria-label': 'Repository' }, tab('Files', treeLink(repo.name, rev, view === 'log' ? path : ''), view !== 'log' && view !== 'commit'), tab('History', logLink(repo.name, rev, view === 'blob' || view === 'tree' ? path : ''), view === 'log')),
-    actions,
+    h('nav', { class: 'tabs', 'aria-label': 'Repository' }, tab('Files', treeLink(repo.name, rev, view === 'log' ? path : ''), view !== 'log' && view !== 'commit' && view !== 'changes'), tab('History', logLink(repo.name, rev, view === 'blob' || view === 'tree' ? path : ''), view === 'log'), changes),
+    h('p', { class: 'actions remote' }, push ?? '', actions),
     await partialNote(repo, signal),
   );
 }

@@ -1,6 +1,7 @@
 // The stored repositories, and the way to a new one.
 
 import { append, foreign, h, icon } from '../lib/dom.js';
+import { setDraft } from '../lib/draft.js';
 import { forget, list, remove, setProxy } from '../lib/git.js';
 import { clearWork } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
@@ -67,6 +68,7 @@ function confirmRemove(page, item, name) {
       await forget(name);
       await remove(name);
       setProxy(name, undefined);
+      setDraft(name, undefined);
       clearWork(name);
       await homeView(page);
     } catch (error) {

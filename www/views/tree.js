@@ -1,10 +1,12 @@
 // A directory, with its README as text below.
 
 import { append, foreign, h, icon } from '../lib/dom.js';
-import { repository } from '../lib/git.js';
+import { draftOf } from '../lib/draft.js';
+import { localBranch, repository } from '../lib/git.js';
 import { problem } from '../lib/problem.js';
 import { blobLink, commitLink, treeLink } from '../lib/route.js';
 import { relativeDate, timeProps } from '../lib/text.js';
+import { directoryActions, draftNote } from './actions.js';
 import { downloading } from './download.js';
 import { crumbs, pathLinks, shortRev, showRev, toolbar } from './frame.js';
 
@@ -48,7 +50,8 @@ export async function treeView(page, { name, rev, path }) {
   page.main.replaceChildren(
     heading,
     bar,
-    pathLinks(name, rev, path),
+    draftNote(repo, draftOf(name), await localBranch(repo, rev, signal)) ?? '',
+    h('div', { class: 'headline' }, pathLinks(name, rev, path), directoryActions(repo, rev, path)),
     h('section', { class: 'latest', id: 'latest' }, '\u00a0'),
     h(
       'table',

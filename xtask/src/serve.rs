@@ -42,7 +42,12 @@ pub fn serve(arguments: &[String]) -> Result<()> {
         "--until-eof",
         "--cors",
         "full",
+        // The example takes pushes; the repositories of this machine do not.
+        "--config",
+        "http.receivepack=true",
         "--example",
+        "--config",
+        "http.receivepack=false",
         "--proxy",
     ]);
     command.args(["--git", &format!("/local={}", text(&state.join("git")))]);
