@@ -9,7 +9,7 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
  * Starts the server with the viewer at `/`, the package at `/pkg`, a blank page at `/e2e/blank.html`,
- * the example repository at `/git/example.git`, and `git` (a folder of bare repositories) at `/test`.
+ * the example repository at `/git/example.git`, and `git` (a folder of bare repositories, which take pushes) at `/test`.
  * It stops with the test run, however that ends.
  * @param {{ git?: string, more?: string[] }} [options]
  */
@@ -17,7 +17,8 @@ export async function startServer({ git, more = [] } = {}) {
   const program = process.env.GITSIDE_SERVER ?? path.join(root, 'target/debug/gitside-server');
   const mount = (/** @type {string} */ prefix, /** @type {string} */ folder) => ['--www', `${prefix}=${path.join(root, folder)}`];
   const args = ['--until-eof', '--control', '--cors', 'full', '--example', '--proxy'];
-  if (git) args.push('--git', `/test=${git}`);
+  // Anybody may push there.
+  if (git) args.push('--config', 'http.receivepack=true', '--git', `/test=${git}`);
   args.push(...mount('/', 'www'), ...mount('/pkg', 'pkg'), ...mount('/e2e', 'tests/e2e/pages'), ...more);
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ready = await new Promise((resolve, reject) => {

@@ -1,0 +1,282 @@
+// Changing a repository through the page: edit, compare, commit, push; new files, uploads, renames,
+// deletions; drafts that outlive the page; branches that moved, here and on the server.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Browser } from './support/browser.mjs';
+import { cloneAndDescribe, prepare } from './support/client.mjs';
+import { data, git, gitText, Repositories } from './support/repos.mjs';
+import { startServer } from './support/server.mjs';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+/** @type {Awaited<ReturnType<typeof startServer>>} */ let server;
+/** @type {Browser} */ let browser;
+const repositories = new Repositories();
+
+before(async () => {
+  server = await startServer({ git: repositories.folder, more: ['--auth', 'me:secret', '--git', `/private=${repositories.folder}`] });
+  browser = await Browser.start();
+});
+
+after(async () => {
+  await server?.stop();
+  repositories.remove();
+  await browser?.stop();
+});
+
+let clock = 1_700_000_000;
+
+/** Commits files on a branch of the server's. @param {string} repository @param {string} branch @param {Record<string, string>} files @param {string} [from] */
+function commit(repository, branch, files, from) {
+  clock += 60;
+  const parts = [Buffer.from(`commit refs/heads/${branch}\ncommitter A U Thor <author@example.com> ${clock} +0000\n${data(`Change ${Object.keys(files).join()}\n`)}`)];
+  if (from) parts.push(Buffer.from(`from ${from}\n`));
+  for (const [name, content] of Object.entries(files)) parts.push(Buffer.from(`M 100644 inline ${name}\ndata ${Buffer.byteLength(content)}\n${content}\n`));
+  git(repository, ['fast-import', '--quiet', '--force', '--date-format=raw'], { input: Buffer.concat(parts) });
+  return gitText(repository, 'rev-parse', `refs/heads/${branch}`);
+}
+
+const LINES = Array.from({ length: 40 }, (_, at) => `line ${at + 1}\n`).join('');
+
+/** A repository on the server, and its clone in the browser. @param {string} name @param {string} [mount] */
+async function cloned(name, mount = 'test') {
+  const where = repositories.make(name, '');
+  commit(where, 'main', { 'README.md': `# ${name}\n`, 'src/lines.txt': LINES, 'src/deep/b.txt': 'b\n' });
+  const page = await browser.page(server.url('/e2e/blank.html'));
+  await prepare(page);
+  await cloneAndDescribe(page, server.url(`/test/${name}.git`), name, {});
+  if (mount !== 'test') await page.evaluate(async ([name, url]) => {
+    const repo = await /** @type {any} */ (globalThis).t.gitside.open(name);
+    await repo.remotes.set('origin', url);
+    await repo.close();
+  }, [name, server.url(`/${mount}/${name}.git`)]);
+  await page.close();
+  return where;
+}
+
+/** @param {string} where @param {{ expected?: RegExp }} [options] */
+async function visit(where, options) {
+  const page = await browser.page(server.url(`/#/r/${where}`), options);
+  await page.locator('main[data-ready]').waitFor();
+  return page;
+}
+
+/** Writes text over the file that is edited, and keeps it. @param {Page} page @param {string} text */
+async function type(page, text) {
+  await page.locator('#edit-text').fill(text);
+  await page.locator('#keep').click();
+  await page.locator('#commit-form').waitFor();
+}
+
+/** Fills the form in and commits. @param {Page} page @param {string} message */
+async function commitHere(page, message) {
+  await page.locator('#message').fill(message);
+  await page.getByLabel('Your name').fill('Ada Writer');
+  await page.getByLabel('Your e-mail address').fill('ada@example.org');
+  await page.locator('#commit-changes').click();
+}
+
+/** @param {Page} page @param {string} [state] */
+async function ended(page, state = 'done') {
+  const job = page.locator('.job:not(.running)');
+  await job.waitFor();
+  assert.equal(await job.getAttribute('data-state'), state, await job.innerText());
+  return job.locator('h2').first().innerText();
+}
+
+test('a file is edited, compared, committed and pushed, and the server has it', async () => {
+  const where = await cloned('edited');
+  const page = await visit('edited/blob/HEAD/src/lines.txt');
+  await page.locator('#edit').click();
+  await type(page, LINES.replace('line 20\n', 'line twenty\n'));
+
+  const file = page.locator('.edit[data-path="src/lines.txt"]');
+  await file.locator('.removed .text').waitFor();
+  assert.equal((await file.locator('.removed .text bdi').innerText()).trim(), 'line 20');
+  assert.equal((await file.locator('.added .text bdi').innerText()).trim(), 'line twenty');
+  assert.equal(await file.locator('tr.hunk').innerText(), '@@ -17,7 +17,7 @@');
+
+  await commitHere(page, 'Write a number as a word\n\nIt reads better.');
+  await page.locator('#committed').waitFor();
+  await page.locator('#committed .push').click();
+  assert.equal(await ended(page), 'main is on the server');
+
+  const log = gitText(where, 'log', '-p', '-1', '--format=%an <%ae>%n%cn <%ce>%n%B', 'main');
+  for (const said of ['Ada Writer <ada@example.org>', 'Write a number as a word\n\nIt reads better.\n', '-line 20\n', '+line twenty\n']) assert.ok(log.includes(said), log);
+  git(where, ['fsck', '--full', '--strict']);
+  await page.close();
+});
+
+test('of two who push, the second is told, merges, and pushes again', async () => {
+  const where = await cloned('raced');
+  const first = gitText(where, 'rev-parse', 'main');
+  const page = await visit('raced/edit/HEAD/src/lines.txt');
+  await type(page, LINES.replace('line 2\n', 'line two\n'));
+  await commitHere(page, 'Mine');
+  commit(where, 'main', { 'src/lines.txt': LINES.replace('line 39\n', 'line thirty-nine\n') }, first);
+  await page.locator('#committed .push').click();
+  assert.equal(await ended(page), 'main was not taken');
+  assert.match(await page.locator('.job .reason').innerText(), /fetch first/);
+  assert.equal(gitText(where, 'log', '-1', '--format=%s', 'main'), 'Change src/lines.txt', 'nothing was overwritten');
+
+  await page.locator('#fetch-and-merge').click();
+  await page.locator('.job.done').getByText('Merged into main').waitFor();
+  await page.locator('.job .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.equal(gitText(where, 'rev-list', '--count', '--merges', 'main'), '1');
+  const merged = gitText(where, 'cat-file', '-p', 'main:src/lines.txt');
+  assert.ok(merged.includes('line two\n') && merged.includes('line thirty-nine\n'), merged);
+  await page.close();
+});
+
+test('changes of the same line are shown as a conflict, resolved, and pushed as a merge', async () => {
+  const where = await cloned('conflicting');
+  const first = gitText(where, 'rev-parse', 'main');
+  const page = await visit('conflicting/edit/HEAD/src/lines.txt');
+  await type(page, LINES.replace('line 5\n', 'line five\n'));
+  await commitHere(page, 'Mine');
+  commit(where, 'main', { 'src/lines.txt': LINES.replace('line 5\n', 'line V\n') }, first);
+  await page.locator('#committed .push').click();
+  await page.locator('#fetch-and-merge').click();
+  await page.locator('.job.done').getByText('1 file changed on both sides').waitFor();
+  await page.getByRole('link', { name: 'Resolve them' }).click();
+  await page.locator('#unresolved').waitFor();
+  assert.equal(await page.locator('#commit-changes').isDisabled(), true);
+  await page.getByRole('link', { name: 'Edit src/lines.txt' }).click();
+  await page.locator('#edit-text').waitFor();
+  const marked = await page.locator('#edit-text').inputValue();
+  assert.match(marked, /<<<<<<< main\nline five\n=======\nline V\n>>>>>>> /);
+  await type(page, LINES.replace('line 5\n', 'line five (V)\n'));
+  await page.locator('#unresolved').waitFor({ state: 'detached' });
+  await page.locator('#commit-changes').click();
+  await page.locator('#committed .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.equal(gitText(where, 'rev-list', '--count', '--merges', 'main'), '1');
+  assert.ok(gitText(where, 'cat-file', '-p', 'main:src/lines.txt').includes('line five (V)\n'));
+  await page.close();
+});
+
+test('files are added, uploaded, renamed and deleted, and all of it is one commit', async () => {
+  const where = await cloned('many');
+  const page = await visit('many/tree/HEAD/src');
+  await page.locator('#new-file').click();
+  await page.locator('#edit-path').fill('src/new/fresh.txt');
+  await type(page, 'fresh\n');
+  await page.locator('.edit[data-path="src/new/fresh.txt"] .added').waitFor();
+
+  await page.goto(server.url('/#/r/many/tree/HEAD/src'));
+  const chooser = page.waitForEvent('filechooser');
+  await page.locator('#upload').click();
+  await (await chooser).setFiles([{ name: 'data.bin', mimeType: 'application/octet-stream', buffer: Buffer.from([0, 1, 2, 255]) }]);
+  await page.locator('.edit[data-path="src/data.bin"]').waitFor();
+
+  await page.goto(server.url('/#/r/many/blob/HEAD/README.md'));
+  await page.locator('#rename').click();
+  await page.getByLabel('New path').fill('docs/READ ME.md');
+  await page.locator('#renaming').getByRole('button', { name: 'Rename', exact: true }).click();
+  await page.locator('.edit[data-path="docs/READ ME.md"]').waitFor();
+
+  await page.goto(server.url('/#/r/many/blob/HEAD/src/deep/b.txt'));
+  await page.locator('#delete').click();
+  await page.locator('.edit.deleted[data-path="src/deep/b.txt"]').waitFor();
+
+  // A draft outlives the page.
+  await page.reload();
+  await page.locator('#commit-form').waitFor();
+  await commitHere(page, 'Tidy');
+  await page.locator('#committed .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.deepEqual(gitText(where, 'diff-tree', '-r', '--no-commit-id', '--name-status', '-M', 'main').split('\n').sort(), ['A\tsrc/data.bin', 'A\tsrc/new/fresh.txt', 'D\tsrc/deep/b.txt', 'R100\tREADME.md\tdocs/READ ME.md']);
+  assert.deepEqual(git(where, ['cat-file', 'blob', 'main:src/data.bin']), Buffer.from([0, 1, 2, 255]));
+  await page.close();
+});
+
+test('a branch that moved while it was edited is not overwritten, and the change goes on top', async () => {
+  await cloned('moved');
+  const page = await visit('moved/edit/HEAD/src/lines.txt');
+  await type(page, LINES.replace('line 7\n', 'line seven\n'));
+  const other = await browser.page(server.url('/e2e/blank.html'));
+  await prepare(other);
+  const theirs = await other.evaluate(async () => {
+    const repo = await /** @type {any} */ (globalThis).t.gitside.open('moved');
+    const oid = await repo.commit('main', { message: 'Theirs', author: { name: 'B', email: 'b@example.com' }, changes: [{ path: 'other.txt', content: 'other\n' }] });
+    await repo.close();
+    return oid;
+  });
+  await commitHere(page, 'Mine');
+  await page.locator('#moved').waitFor();
+  await page.locator('#moved').getByText('Theirs', { exact: true }).waitFor();
+  await page.locator('#on-top').click();
+  await page.locator('#committed').waitFor();
+  const chain = await other.evaluate(async () => {
+    const repo = await /** @type {any} */ (globalThis).t.gitside.open('moved');
+    const commit = await repo.readCommit('main');
+    const files = await Promise.all(['other.txt', 'src/lines.txt'].map(async (path) => (await repo.blob('main', path)).text()));
+    await repo.close();
+    return { parents: commit.parents, message: commit.message, files };
+  });
+  assert.deepEqual(chain, { parents: [theirs], message: 'Mine\n', files: ['other\n', LINES.replace('line 7\n', 'line seven\n')] });
+  await other.close();
+  await page.close();
+});
+
+test('what the server’s hook says is shown, and the refused branch stays to be pushed', async () => {
+  const where = await cloned('hooked');
+  const hook = path.join(where, 'hooks', 'pre-receive');
+  mkdirSync(path.dirname(hook), { recursive: true });
+  writeFileSync(hook, '#!/bin/sh\necho "Only on Fridays, please" >&2\nexit 1\n');
+  chmodSync(hook, 0o755);
+  const page = await visit('hooked/edit/HEAD/README.md');
+  await type(page, '# changed\n');
+  await commitHere(page, 'Try');
+  await page.locator('#committed .push').click();
+  assert.equal(await ended(page), 'main was not taken');
+  await page.locator('.job summary').getByText('What the server said').click();
+  await page.locator('.job .messages').getByText('Only on Fridays, please').waitFor();
+  assert.match(await page.locator('.job .reason').innerText(), /pre-receive hook declined/);
+  await page.goto(server.url('/#/r/hooked/tree/HEAD'));
+  await page.getByRole('button', { name: 'Push 1 commit' }).waitFor();
+  await page.close();
+});
+
+test('a push that needs a login asks for it', async () => {
+  const where = await cloned('guarded', 'private');
+  const page = await visit('guarded/edit/HEAD/README.md', { expected: /401|Unauthorized/ });
+  await type(page, '# changed\n');
+  await commitHere(page, 'With a login');
+  await page.locator('#committed .push').click();
+  await page.getByLabel('User name').fill('me');
+  await page.getByLabel('Password or token').fill('secret');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  assert.equal(await ended(page), 'main is on the server');
+  assert.equal(gitText(where, 'log', '-1', '--format=%s', 'main'), 'With a login');
+  await page.close();
+});
+
+test('what cannot be edited as text says why, and names that cannot be are refused', async () => {
+  const where = await cloned('odd');
+  git(where, ['update-ref', 'refs/heads/other', 'main']);
+  const page = await visit('odd/new/HEAD');
+  await page.locator('#edit-path').fill('a/.git/config');
+  await page.locator('#edit-text').fill('x');
+  await page.locator('#keep').click();
+  assert.match(await page.locator('#edit-path').evaluate((input) => /** @type {HTMLInputElement} */ (input).validationMessage), /\.git/);
+  await page.locator('#edit-path').fill('src/lines.txt');
+  await page.locator('#keep').click();
+  await page.waitForFunction(() => /already/.test(/** @type {HTMLInputElement} */ (document.getElementById('edit-path')).validationMessage));
+  // A branch of the server's is no place for a commit of one's own.
+  await page.locator('#cancel-edit').click();
+  await page.goto(server.url('/#/r/odd/edit/refs%2Fremotes%2Forigin%2Fmain/README.md'));
+  await page.locator('#branch-needed').waitFor();
+  await page.getByLabel('Name of the branch').fill('topic');
+  await page.getByRole('button', { name: 'Create the branch' }).click();
+  await type(page, '# on a topic\n');
+  await commitHere(page, 'On a branch of its own');
+  await page.locator('#committed .push').click();
+  await page.locator('.job.done').getByText('topic is on the server').waitFor();
+  assert.equal(gitText(where, 'cat-file', '-p', 'topic:README.md'), '# on a topic');
+  await page.close();
+});
