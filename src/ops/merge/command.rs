@@ -2,11 +2,12 @@
 
 use super::Labels;
 use super::bases::{Bases, merge_commits, node};
-use super::land::{Branch, Done, Record, Terms, refused, staging, writer};
+use super::land::{Branch, Done, Record, Terms, staging, writer};
 use super::message::{default_message, signed_tag, tag};
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::object::Kind;
 use crate::ops::Repository;
+use crate::ops::compose::refused;
 use crate::ops::fault::quoted;
 use crate::ops::rev_parse::{resolve, resolve_as};
 use crate::task::Task;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Conflict, Merged, Message, Options};
-use crate::error::{Code, Datum, GitError, Outcome, Stage};
+use crate::error::{Outcome, Stage};
 use crate::format::message::Cleanup;
 use crate::format::oid::ObjectId;
 use crate::format::reflog::Who;
@@ -251,9 +251,4 @@ pub(super) fn staging<'a>(repo: &'a Repository, writer: Option<&'a Writer>) -> S
         Some(writer) => Staging::holding(repo, writer),
         None => Staging::new(repo),
     }
-}
-
-/// Something that is not done; `reason` is for programs.
-pub(super) fn refused(message: String, reason: &str) -> GitError {
-    GitError::new(Code::Unsupported, Stage::Request, message).with("reason", Datum::Text(reason.to_owned()))
 }

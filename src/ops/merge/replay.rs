@@ -3,7 +3,7 @@
 
 use super::Labels;
 use super::bases::{Node, node};
-use super::land::{Branch, Done, Record, Terms, refused, staging, writer};
+use super::land::{Branch, Done, Record, Terms, staging, writer};
 use super::run::{Trees, merge_trees};
 use crate::error::{Outcome, Stage};
 use crate::format::commit::CommitRef;
@@ -11,6 +11,7 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::ops::Repository;
 use crate::ops::abbreviate::abbreviate;
+use crate::ops::compose::refused;
 use crate::ops::fault::At;
 use crate::ops::object;
 use crate::ops::rev_parse::resolve_as;
