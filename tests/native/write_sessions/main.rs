@@ -1,10 +1,11 @@
 //! Random sessions of writing, by gitside and by `git fast-import`: commits that add, replace, delete,
 //! rename and place, amended ones, merges, first commits, annotated tags. Every commit and every tag
 //! must have the id that git gives it, and with it the same trees. Git gets all sessions in one
-//! stream. `GITSIDE_SESSIONS` says how many (500 unless told), `GITSIDE_SEED` which one alone.
+//! stream. Each is pushed to a server that checks what it gets, and has all of it then, and no more. `GITSIDE_SESSIONS` says how many (500 unless told), `GITSIDE_SEED` which one alone.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod model;
+mod pushed;
 mod session;
 mod stream;
 #[path = "../support/mod.rs"]
@@ -13,6 +14,7 @@ mod support;
 use std::env;
 
 use gitside_server::repos::Repo;
+use pushed::Place;
 use session::Session;
 use stream::Stream;
 use support::block_on;
@@ -30,9 +32,10 @@ fn every_session_makes_the_objects_that_git_makes_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let git = Repo::init(folder.path(), "main").unwrap();
     let mut stream = Stream::default();
+    let place = Place::new();
     let mut sessions = Vec::new();
     for seed in seeds() {
-        sessions.push(block_on(Session::run(seed, &mut stream)));
+        sessions.push(block_on(Session::run(seed, &mut stream, &place)));
     }
     let theirs = stream.import(&git);
     let mut differences = Vec::new();

@@ -1,21 +1,21 @@
 //! One session: a repository here, told to git as a stream.
 
-use gitside::format::commit::CommitRef;
 use gitside::format::hash::hash_object;
 use gitside::format::message::Cleanup;
 use gitside::format::object::Kind;
 use gitside::format::oid::ObjectId;
-use gitside::format::tag::TagRef;
-use gitside::format::tree::{EntryKind, TreeIter};
+use gitside::format::tree::EntryKind;
 use gitside::ops::commit::{self, Change, Options};
 use gitside::ops::compose::{Author, When};
 use gitside::ops::rev_parse::resolve;
+use gitside::ops::update_ref::{Becomes, Update, update_refs};
 use gitside::ops::write::{self, NewCommit, NewTag};
 use gitside::ops::{Repository, init};
 use gitside::task::Task;
 use gitside_server::repos::Random;
 
 use crate::model::Model;
+use crate::pushed::{Place, links};
 use crate::stream::{Command, Stream, StreamedCommit};
 use crate::support::host;
 use crate::support::oracle::Listing;
@@ -48,7 +48,7 @@ struct Run<'s> {
 }
 
 impl Session {
-    pub async fn run(seed: u64, stream: &mut Stream) -> Session {
+    pub async fn run(seed: u64, stream: &mut Stream, place: &Place) -> Session {
         let host = host();
         let task = Task::new(host.clock.clone(), |_| {});
         let repo = init::init(&host, &task, "written", "main").await.unwrap();
@@ -72,7 +72,12 @@ impl Session {
                 1 | 2 if !run.commits.is_empty() => run.commit_without_a_branch().await,
                 _ => run.commit().await,
             }
+            // Those who push twice build on what the server has.
+            if step * 2 == steps && seed.is_multiple_of(4) {
+                place.push(&run.session.task, &run.session.repo, seed).await;
+            }
         }
+        place.push(&run.session.task, &run.session.repo, seed).await;
         run.session
     }
 
@@ -80,19 +85,7 @@ impl Session {
     pub async fn check_store(&self) {
         let listing = Listing::of_gitside(&self.task, &self.repo).await;
         for (oid, (kind, content)) in &listing.objects {
-            let named: Vec<ObjectId> = match kind.as_str() {
-                "commit" => {
-                    let commit = CommitRef::parse(content).unwrap();
-                    commit.parents().chain([commit.tree()]).collect()
-                }
-                "tree" => {
-                    let entries = TreeIter::new(content).map(Result::unwrap);
-                    let here = entries.filter(|entry| entry.mode.kind() != EntryKind::Gitlink);
-                    here.map(|entry| entry.oid).collect()
-                }
-                "tag" => vec![TagRef::parse(content).unwrap().object],
-                _ => Vec::new(),
-            };
+            let named = links(kind, content);
             let missing = named
                 .iter()
                 .find(|named| !listing.objects.contains_key(&named.to_hex()));
@@ -116,6 +109,19 @@ fn line(author: &Author) -> String {
 }
 
 impl Run<'_> {
+    /// Has a ref lead to what no branch leads to.
+    async fn keep(&self, name: String, oid: ObjectId) {
+        let update = Update {
+            name: name.into_bytes(),
+            new: Becomes::Object(oid),
+            expect: Some(None),
+            no_deref: false,
+        };
+        update_refs(&self.session.task, &self.session.repo, &[update], b"")
+            .await
+            .unwrap();
+    }
+
     fn author(&mut self) -> Author {
         let name = self.random.one_of(&["Ada", "A U Thor", "Zoë \u{10348}", "x"]);
         let email = self.random.one_of(&["a@example.org", "", "odd address"]);
@@ -396,6 +402,7 @@ impl Run<'_> {
             commands: &[],
         });
         self.session.made.push(("commit", mark.clone(), oid.to_hex()));
+        self.keep(format!("refs/kept/{}", self.commits.len()), oid).await;
         self.commits.push(Made {
             mark,
             oid,
@@ -421,5 +428,6 @@ impl Run<'_> {
         self.session
             .made
             .push(("tag", format!("refs/tags/{name}"), oid.to_hex()));
+        self.keep(format!("refs/tags/{name}"), oid).await;
     }
 }
