@@ -14,6 +14,9 @@ import type {
   MergeResult,
   Oid,
   Progress,
+  PushFate,
+  PushResult,
+  PushUpdate,
   Ref,
   ReflogEntry,
   RemoteInfo,
@@ -252,6 +255,36 @@ export async function beforePushing(repo: Repository): Promise<void> {
   await repo.push({ beforePush: () => 'no' });
   // @ts-expect-error a size, not a text
   await repo.push({ warnAbove: { push: '2g' } });
+}
+
+export async function pushing(signal: AbortSignal): Promise<void> {
+  const repo = await open('a');
+  const result: PushResult = await repo.push({
+    remote: 'origin',
+    refspecs: ['main', '+topic', ':gone'],
+    expect: { main: null, 'refs/heads/topic': true },
+    atomic: true,
+    followTags: true,
+    pushOptions: ['ci.skip'],
+    sign: async (payload) => String(payload.length),
+    signed: 'if-asked',
+    compression: 9,
+    dryRun: false,
+    signal,
+    onProgress: (progress) => void (progress.phase === 'sending' && progress.total.toFixed()),
+  });
+  same<typeof result.error, GitError | undefined>(true);
+  for (const update of result.updates) {
+    same<typeof update, PushUpdate>(true);
+    if (update.kind === 'rejected') void [update.cause === 'fetch-first', update.code === 'PushRejectedLocal', update.reason];
+  }
+  const fates: PushFate[] = await repo.pushOutcome(result, { signal });
+  await repo.pushOutcome({ remote: 'origin', updates: [{ name: 'refs/heads/main', old: null, new: null }] });
+  await repo.push({ expect: true });
+  // @ts-expect-error an oid, null or true
+  await repo.push({ expect: { main: false } });
+  // @ts-expect-error there is no such fate
+  void (fates[0]?.fate === 'lost');
 }
 
 export function failing(error: unknown): string {

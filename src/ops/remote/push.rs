@@ -160,7 +160,10 @@ impl Session {
         loop {
             match reader.next() {
                 Ok(Some(PushEvent::End)) => return Ok(None),
-                Ok(Some(PushEvent::Report(report))) => answered.report = Some(redacted(connection, report)),
+                Ok(Some(PushEvent::Report(report))) => {
+                    warn(connection, &report);
+                    answered.report = Some(redacted(connection, report));
+                }
                 Ok(Some(PushEvent::Message(line))) => {
                     alive = clock.now();
                     hear(connection, &line, answered);
@@ -206,6 +209,19 @@ fn hear(connection: &Connection, line: &ProgressLine, answered: &mut Answered) {
     tell(connection, line);
     if !line.transient {
         answered.messages.push(connection.redact(&line.text));
+    }
+}
+
+/// What is odd about a report, and changes nothing about what it says of the refs that were pushed.
+fn warn(connection: &Connection, report: &Report) {
+    for name in &report.strangers {
+        let name = connection.redact(name);
+        let text = format!("the server reports on a ref that was not pushed: {name}");
+        connection.task().tell(Event::Warning(text));
+    }
+    if report.stray_options {
+        let text = "the server's report has options that belong to no ref that was changed";
+        connection.task().tell(Event::Warning(text.to_owned()));
     }
 }
 
