@@ -27,59 +27,93 @@ const WHOLE_WAY: Goal = Goal::Kind(Kind::Blob);
 
 /// Moves the tracking refs of what was done or was right already, and notes them.
 pub(super) async fn track(task: &Task, repo: &Repository, place: &Place, updates: &mut [PushUpdate]) -> Outcome<()> {
-    let specs = &place.remote.fetch;
-    let tracked = |name: &[u8]| destination_of(specs, name).map(|(tracking, _)| tracking);
-    let mut moves = Vec::new();
-    for update in updates.iter_mut().filter(|update| update.is_done()) {
-        for (name, new) in results(update) {
-            if let Some(tracking) = tracked(&name) {
-                moves.push((tracking.clone(), new));
-                update.tracking = Some(tracking);
-            }
-        }
-    }
+    let moves = moves(place, updates);
     if moves.is_empty() {
         return Ok(());
     }
     let writer = repo.writer(task).await?;
-    let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for found in repo.refs.list(b"refs/").await.at(Stage::Update)? {
-        names.insert(found.name);
-    }
+    let refs = repo.refs.list(b"refs/").await.at(Stage::Update)?;
+    let mut names: BTreeSet<Vec<u8>> = refs.into_iter().map(|found| found.name).collect();
     let mut publication = Publication::new(&writer);
+    let mut followed = Vec::with_capacity(moves.len());
     let mut changed = false;
-    for (name, new) in moves {
-        let found = repo.refs.resolve(&name).await.at(Stage::Update)?;
-        let (name, old) = found.map_or((name, None), |found| (found.name, found.oid));
-        if old == new || (old.is_none() && conflict(&names, &name).is_some()) {
-            continue;
+    for Move { index, tracking, new } in moves {
+        let found = repo.refs.resolve(&tracking).await.at(Stage::Update)?;
+        let (name, old) = found.map_or((tracking.clone(), None), |found| (found.name, found.oid));
+        if old != new {
+            if let Some(other) = conflict(&names, &name).filter(|_| new.is_some()) {
+                task.tell(Event::Warning(in_the_way(&name, other)));
+                continue;
+            }
+            let Some(peeled) = leads_to(task, repo, new).await? else {
+                continue;
+            };
+            match new {
+                Some(_) => names.insert(name.clone()),
+                None => names.remove(&name),
+            };
+            let update = RefUpdate {
+                name,
+                expect: None,
+                new: new.map(Target::Direct),
+                peeled,
+            };
+            publication.update_logged(update, &place.who, MESSAGE.to_owned());
+            changed = true;
         }
-        let peeled = match new {
-            None => None,
-            Some(oid) => match repo.odb.info(&[oid]).await.at(Stage::Update)?.pop().flatten() {
-                // A hook made something that is not here.
-                None => continue,
-                Some(info) if info.kind == Kind::Tag => Some(object::peel(task, repo, &oid, WHOLE_WAY).await?.0),
-                Some(_) => None,
-            },
-        };
-        match new {
-            Some(_) => names.insert(name.clone()),
-            None => names.remove(&name),
-        };
-        let update = RefUpdate {
-            name,
-            expect: None,
-            new: new.map(Target::Direct),
-            peeled,
-        };
-        publication.update_logged(update, &place.who, MESSAGE.to_owned());
-        changed = true;
+        followed.push((index, tracking));
     }
-    match changed {
-        true => publication.commit().await.at(Stage::Update),
-        false => Ok(()),
+    if changed {
+        publication.commit().await.at(Stage::Update)?;
     }
+    for (index, tracking) in followed {
+        if let Some(update) = updates.get_mut(index) {
+            update.tracking = Some(tracking);
+        }
+    }
+    Ok(())
+}
+
+/// A tracking ref, and what it gets.
+struct Move {
+    /// Because of which update.
+    index: usize,
+    tracking: Vec<u8>,
+    new: Option<ObjectId>,
+}
+
+/// Deletions come first: they make room.
+fn moves(place: &Place, updates: &[PushUpdate]) -> Vec<Move> {
+    let mut moves = Vec::new();
+    for (index, update) in updates.iter().enumerate().filter(|(_, update)| update.is_done()) {
+        for (name, new) in results(update) {
+            if let Some((tracking, _)) = destination_of(&place.remote.fetch, &name) {
+                moves.push(Move { index, tracking, new });
+            }
+        }
+    }
+    moves.sort_by_key(|moved| moved.new.is_some());
+    moves
+}
+
+/// What a tag leads to in the end, if it is one. `None` if a hook made something that is not here.
+async fn leads_to(task: &Task, repo: &Repository, new: Option<ObjectId>) -> Outcome<Option<Option<ObjectId>>> {
+    let Some(oid) = new else { return Ok(Some(None)) };
+    let info = repo.odb.info(&[oid]).await.at(Stage::Update)?.pop().flatten();
+    Ok(match info.map(|info| info.kind) {
+        None => None,
+        Some(Kind::Tag) => Some(Some(object::peel(task, repo, &oid, WHOLE_WAY).await?.0)),
+        Some(_) => Some(None),
+    })
+}
+
+fn in_the_way(name: &[u8], other: &[u8]) -> String {
+    let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    format!(
+        "{} cannot follow the remote: {} is in the way",
+        shown(name),
+        shown(other)
+    )
 }
 
 /// What the remote has now: what was asked for, or what its hooks did in place of that.

@@ -3,10 +3,14 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod before;
+mod diagnosis;
 mod done;
 mod mirror;
+mod partly;
 mod refused;
+mod signed;
 #[path = "../support/mod.rs"]
 mod support;
+mod tracking;
 mod unknown;
 mod world;

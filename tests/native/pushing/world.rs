@@ -9,9 +9,10 @@ use std::rc::Rc;
 use gitside::error::{Failure, GitError, Outcome};
 use gitside::ops::push::{self, PushUpdate, Pushed, PushedTo, Wish};
 use gitside::ops::remotes::{self, AddOptions};
-use gitside::ops::{Repository, clone, fetch, remote};
+use gitside::ops::{Repository, clone, config, fetch, remote};
+use gitside::store::publish::Publication;
 use gitside::task::{Event, Task};
-use gitside_server::repos::{Repo, git, run};
+use gitside_server::repos::{Random, Repo, git, run};
 use gitside_server::{Entry, Git, Server};
 
 use crate::support::{block_on, host};
@@ -178,6 +179,66 @@ impl World {
     pub fn posts(&self) -> Vec<Entry> {
         let log = self.server.log();
         log.into_iter().filter(|entry| entry.method == "POST").collect()
+    }
+
+    /// Adds a commit of a file that no compression makes smaller to our `main`.
+    pub fn grow_by_noise(&self, bytes: usize) {
+        let mut random = Random::new(7);
+        let noise: Vec<u8> = std::iter::repeat_with(|| random.any().to_le_bytes())
+            .take(bytes / 8)
+            .flatten()
+            .collect();
+        let mut command = git();
+        command
+            .current_dir(self.dev.path())
+            .args(["hash-object", "-w", "--stdin"]);
+        let blob = String::from_utf8(run(command, &noise).unwrap()).unwrap();
+        let mut command = git();
+        command.current_dir(self.dev.path()).arg("mktree");
+        let tree = format!("100644 blob {}\tnoise\n", blob.trim());
+        let tree = String::from_utf8(run(command, tree.as_bytes()).unwrap()).unwrap();
+        let commit = said(&self.dev, &["commit-tree", "-p", "main", "-m", "noise", tree.trim()]);
+        said(&self.dev, &["update-ref", "refs/heads/main", &commit]);
+        self.catch_up();
+    }
+
+    /// Brings what was made by git since to us.
+    pub fn catch_up(&self) {
+        let options = fetch::Options {
+            remote: Some("origin".to_owned()),
+            update_head: true,
+            ..fetch::Options::default()
+        };
+        block_on(fetch::fetch(&self.fresh_task(), &self.repo, &options)).unwrap();
+        self.server.clear_log();
+    }
+
+    /// Changes our configuration.
+    pub fn set(&self, key: &str, value: Option<&str>) {
+        let value = value.map(str::as_bytes);
+        block_on(config::set(&self.fresh_task(), &self.repo, key.as_bytes(), value)).unwrap();
+    }
+
+    /// Adds lines to our configuration.
+    pub fn append(&self, lines: &str) {
+        block_on(async {
+            let writer = self.repo.writer(&self.fresh_task()).await.unwrap();
+            let mut text = self.repo.meta.config().await.unwrap();
+            text.extend_from_slice(lines.as_bytes());
+            let mut publication = Publication::new(&writer);
+            publication.config(text);
+            publication.commit().await.unwrap();
+        });
+    }
+
+    /// Another repository like the server's.
+    pub fn copy(&self, name: &str) -> Repo {
+        let copy = Repo::at(self.root.path().join(name));
+        let mut command = git();
+        command.args(["clone", "--quiet", "--mirror"]);
+        command.arg(self.up.path()).arg(copy.path());
+        run(command, &[]).unwrap();
+        copy
     }
 
     pub fn messages(&self) -> Vec<String> {
