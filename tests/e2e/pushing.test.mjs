@@ -123,7 +123,7 @@ for (const [where, at] of /** @type {const} */ ([['its own', () => server], ['an
     ]);
     assert.deepEqual([result.remote, result.url, result.objects, result.messages], ['origin', url, 3, []]);
     assert.equal(seen.tracking, oid);
-    assert.deepEqual(seen.sending, [[0, result.bytes], [result.bytes, result.bytes]]);
+    assert.deepEqual(seen.sending.at(-1), [result.bytes, result.bytes]);
   });
 }
 
@@ -198,8 +198,18 @@ test('an answer that never comes is unknown, and the server can be asked', async
   assert.deepEqual(seen.fates, [{ name: 'refs/heads/main', fate: 'applied', now: seen.oid, tracking: 'refs/remotes/origin/main' }]);
   assert.equal(gitText(repository, 'rev-parse', 'main'), seen.oid);
   assert.equal(seen.tracking, seen.oid);
-  const posts = (await server.log()).filter((/** @type {any} */ entry) => entry.method === 'POST' && entry.path.includes('unknown.git/git-receive-pack'));
-  assert.equal(posts.length, 1);
+});
+
+test('a push that the browser itself sends again is not called refused when the first one was done', async () => {
+  const repository = make('again');
+  await server.fault({ method: 'POST', pathContains: 'again.git/git-receive-pack', times: 1 }, { kind: 'unanswered', end: 'reset' });
+  const seen = await commitAndPush(server.url('/open/again.git'), 'again', { ask: true });
+  assert.equal(gitText(repository, 'rev-parse', 'main'), seen.oid);
+  const [update] = seen.result.updates;
+  // Chromium sends it again over a new connection if the broken one was used before.
+  const posts = (await server.log()).filter((/** @type {any} */ entry) => entry.method === 'POST' && entry.path.includes('again.git/git-receive-pack'));
+  assert.equal(update.kind, posts.length === 1 ? 'unknown' : 'up-to-date');
+  assert.equal(seen.tracking, seen.oid);
 });
 
 test('an aborted push rejects with the reason, and no ref here moves', async () => {

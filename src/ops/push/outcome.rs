@@ -99,6 +99,22 @@ impl PushUpdate {
         self
     }
 
+    /// Whether the server refused it.
+    pub(super) fn is_refused_there(&self) -> bool {
+        self.code == Some(Code::PushRejectedRemote)
+    }
+
+    /// Whether the server refused it because the ref was not what it was at discovery.
+    pub(super) fn lost_a_race(&self) -> bool {
+        self.is_refused_there() && self.cause == Some(Reason::FailedToUpdate)
+    }
+
+    /// The server has it as it was to be, whatever it said.
+    pub(super) fn settle(&mut self) {
+        self.kind = PushKind::UpToDate;
+        (self.code, self.reason, self.cause) = (None, None, None);
+    }
+
     /// Whether the server has it now as it was to be.
     pub(super) fn is_done(&self) -> bool {
         !matches!(self.kind, PushKind::Rejected | PushKind::Unknown)

@@ -4,7 +4,7 @@
 use super::outcome::{self, PushUpdate};
 use super::plan::{Plan, Prepared, Server};
 use super::{Options, Place, Preflight, PushedTo, preflight, sign, track};
-use crate::error::{Code, Datum, GitError, Outcome, Stage};
+use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::refname::RefName;
 use crate::ops::fault::{At, quoted};
@@ -66,6 +66,7 @@ impl<'a> Run<'a> {
             have.dedup();
             let answered = self.send(&mut session, &plan, &have, &mut pushed).await?;
             pushed.updates = outcome::judged(&plan, &answered);
+            self.look_again(&mut session, &mut pushed.updates).await?;
             pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
             pushed.messages = answered.messages;
         }
@@ -136,6 +137,29 @@ impl<'a> Run<'a> {
         let answered = session.push(&request, head, body).await?;
         pushed.bytes = answered.sent;
         Ok(answered)
+    }
+
+    /// Browsers send a request again, unasked, whose connection broke before its answer. Then the
+    /// first of the two may have done what the answer to the second says cannot be done, because
+    /// the ref is not what it was.
+    async fn look_again(&self, session: &mut Session, updates: &mut [PushUpdate]) -> Outcome<()> {
+        if !updates.iter().any(PushUpdate::lost_a_race) {
+            return Ok(());
+        }
+        match session.refresh().await {
+            Ok(()) => {
+                let (refs, _) = session.advertised();
+                for update in updates.iter_mut().filter(|update| update.is_refused_there()) {
+                    if refs.get(&update.name).map(|found| found.oid) == update.new {
+                        update.settle();
+                    }
+                }
+                Ok(())
+            }
+            Err(Failure::Cancelled) => Err(Failure::Cancelled),
+            // What the server said of them stands.
+            Err(Failure::Error(_)) => Ok(()),
+        }
     }
 
     /// The caller's, else those of the configuration, of which an empty one takes back those before.

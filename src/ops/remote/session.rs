@@ -50,32 +50,36 @@ impl Remote {
     ) -> Outcome<Session> {
         let mut connection = Connection::new(host, task, url.clone(), service, options)?;
         let asked = connection.url().clone();
-        let wish = wished_version(&connection, service);
-        let mut repeats = 0;
-        loop {
-            let mut answer = connection.call(Call::Discover(wish), Stage::Discover).await?;
-            let mut reader = DiscoveryReader::new(service, answer.content_type.as_deref());
-            let url = connection.url().to_string();
-            let fault = |error| {
-                let at = |code, message: String| connection.error(code, Stage::Discover, message);
-                Failure::from(connection.redacted(wire_fault::discovery(&error, service, &url, &at)))
-            };
-            match feed(&mut answer, |bytes| reader.feed(bytes)).await {
-                Ok(Ok(())) => {
-                    let discovery = reader.finish().map_err(fault)?;
-                    let session = Session {
-                        connection,
-                        discovery,
-                        asked,
-                    };
-                    session.check_version(service)?;
-                    return Ok(session);
-                }
-                Ok(Err(error)) => return Err(fault(error)),
-                Err(Trouble::Http(_)) if repeats < MOST_REPEATS => repeats += 1,
-                Err(trouble) => {
-                    return Err(connection.body_trouble(Stage::Discover, false, trouble, answer.body.received()));
-                }
+        let discovery = discover(&mut connection).await?;
+        let session = Session {
+            connection,
+            discovery,
+            asked,
+        };
+        session.check_version(service)?;
+        Ok(session)
+    }
+}
+
+/// Asks the remote what it has and can do.
+async fn discover(connection: &mut Connection) -> Outcome<Discovery> {
+    let service = connection.service;
+    let wish = wished_version(connection, service);
+    let mut repeats = 0;
+    loop {
+        let mut answer = connection.call(Call::Discover(wish), Stage::Discover).await?;
+        let mut reader = DiscoveryReader::new(service, answer.content_type.as_deref());
+        let url = connection.url().to_string();
+        let fault = |error| {
+            let at = |code, message: String| connection.error(code, Stage::Discover, message);
+            Failure::from(connection.redacted(wire_fault::discovery(&error, service, &url, &at)))
+        };
+        match feed(&mut answer, |bytes| reader.feed(bytes)).await {
+            Ok(Ok(())) => return reader.finish().map_err(fault),
+            Ok(Err(error)) => return Err(fault(error)),
+            Err(Trouble::Http(_)) if repeats < MOST_REPEATS => repeats += 1,
+            Err(trouble) => {
+                return Err(connection.body_trouble(Stage::Discover, false, trouble, answer.body.received()));
             }
         }
     }
@@ -85,6 +89,12 @@ impl Session {
     /// Where the repository is, without userinfo; after redirects.
     pub fn url(&self) -> String {
         self.connection.url().to_string()
+    }
+
+    /// Asks once more what the remote has, with the login there is.
+    pub async fn refresh(&mut self) -> Outcome<()> {
+        self.discovery = discover(&mut self.connection).await?;
+        Ok(())
     }
 
     /// What the server answered to discovery.

@@ -251,6 +251,27 @@ fn a_ref_that_moves_meanwhile_is_refused_by_the_server_because_it_compares() {
 }
 
 #[test]
+fn a_ref_that_somebody_made_just_so_meanwhile_is_as_it_was_to_be() {
+    let world = World::new();
+    let race = "cat >/dev/null; env -u GIT_QUARANTINE_PATH git update-ref refs/heads/twin refs/heads/old";
+    world.hook("pre-receive", race);
+    // What happens where the browser sends a push again whose first answer got lost.
+    let pushed = world.push(&["old:refs/heads/twin", "side"]);
+    assert_eq!(
+        kinds(&pushed),
+        are(&[("refs/heads/side", "fast-forward"), ("refs/heads/twin", "up-to-date")])
+    );
+    let twin = pushed
+        .updates
+        .iter()
+        .find(|update| update.name == b"refs/heads/twin")
+        .unwrap();
+    assert_eq!((twin.code, &twin.reason, twin.cause), (None, &None, None));
+    assert_eq!(twin.tracking.as_deref(), Some(&b"refs/remotes/up/twin"[..]));
+    assert_eq!(world.posts().len(), 1);
+}
+
+#[test]
 fn what_the_server_cannot_do_is_said_before_anything_is_sent() {
     let world = World::new();
     world.configure("receive.advertiseAtomic", "false");

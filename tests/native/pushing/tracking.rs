@@ -26,6 +26,8 @@ fn logged(world: &World, name: &str) -> (ObjectId, ObjectId, String) {
 #[test]
 fn the_log_says_update_by_push_as_gits_does() {
     let world = World::new();
+    // A mirror keeps no logs unless it is told to.
+    world.set("core.logAllRefUpdates", Some("true"));
     let before = world.here("refs/remotes/up/main").unwrap();
     world.push(&["main"]);
     let (old, new, message) = logged(&world, "refs/remotes/up/main");
