@@ -6,25 +6,18 @@ use std::collections::VecDeque;
 
 use super::plan::{Form, Planned};
 use crate::error::{Outcome, Stage};
-use crate::format::hash::Sha1;
 use crate::format::object::Kind;
-use crate::format::oid::ObjectId;
-use crate::format::pack::entry::{self, EntryHeader, EntryKind};
+use crate::format::pack::entry::EntryKind;
+use crate::format::pack::write::PackWriter;
 use crate::format::pack::{Entry, PackIndex};
-use crate::format::zlib;
 use crate::ops::fault::At;
 use crate::store::odb::Odb;
 use crate::store::odb::census::Census;
-use crate::store::pack_store::{LivePack, PackId, PackSink, ReadyPack};
+use crate::store::odb::raw::RawPlace;
+use crate::store::pack_store::{PackId, PackSink, ReadyPack};
 use crate::store::publish::Writer;
 use crate::store::{Fault, StoreError};
 use crate::task::{Progress, Task};
-
-/// The level git packs at unless told otherwise (`core.compression` -1, which zlib takes as 6).
-const LEVEL: u8 = 6;
-
-/// Bytes of the longest header of an entry.
-const HEADER: usize = 30;
 
 /// Objects between two reports of progress: a report is a message to another thread.
 const REPORT_EVERY: u64 = 256;
@@ -35,9 +28,9 @@ pub(super) struct PackOut<'a> {
     odb: &'a Odb,
     census: &'a Census,
     sink: PackSink,
-    hash: Sha1,
-    /// Of the entry being written.
-    crc: crc32fast::Hasher,
+    pack: PackWriter,
+    /// What is not in the sink yet.
+    buffer: Vec<u8>,
     entries: Vec<Entry>,
 }
 
@@ -53,18 +46,16 @@ impl<'a> PackOut<'a> {
     ) -> Outcome<PackOut<'a>> {
         let count = u32::try_from(objects).map_err(|_| StoreError::Limit { what: "objects" });
         let count = count.at(Stage::Update)?;
-        let mut out = PackOut {
+        let mut buffer = Vec::new();
+        Ok(PackOut {
             task,
             odb,
             census,
             sink: PackSink::new(writer.backend().clone(), id, 0),
-            hash: Sha1::new(),
-            crc: crc32fast::Hasher::new(),
+            pack: PackWriter::begin(count, &mut buffer),
+            buffer,
             entries: Vec::with_capacity(objects),
-        };
-        out.emit(b"PACK\0\0\0\x02").await?;
-        out.emit(&count.to_be_bytes()).await?;
-        Ok(out)
+        })
     }
 
     /// Writes the entries, which are as many as were announced, the trailer and the index.
@@ -72,8 +63,7 @@ impl<'a> PackOut<'a> {
         let mut fresh = Fresh::new(plan);
         let before = progress.bytes.unwrap_or(0);
         for planned in plan {
-            let offset = self.sink.bytes();
-            self.crc = crc32fast::Hasher::new();
+            let offset = self.pack.bytes();
             let base = match planned.form {
                 Form::Verbatim => {
                     self.copy(planned.number, None).await?;
@@ -93,20 +83,20 @@ impl<'a> PackOut<'a> {
             self.entries.push(Entry {
                 offset,
                 size: stored.size,
-                crc32: self.crc.clone().finalize(),
+                crc32: self.pack.crc32(),
                 base,
                 kind: stored.kind,
                 oid: stored.oid,
             });
             progress.loaded += 1;
-            progress.bytes = Some(before + self.sink.bytes());
+            progress.bytes = Some(before + self.pack.bytes());
             if progress.loaded.is_multiple_of(REPORT_EVERY) || Some(progress.loaded) == progress.total {
                 self.task.progress(*progress);
             }
             self.task.checkpoint().await?;
         }
-        let checksum = ObjectId::new(self.hash.finish());
-        self.sink.write(checksum.as_bytes()).await.at(Stage::Update)?;
+        let checksum = self.pack.finish(&mut self.buffer);
+        self.sink.write(&self.buffer).await.at(Stage::Update)?;
         let index = PackIndex {
             entries: self.entries,
             checksum,
@@ -126,76 +116,44 @@ impl<'a> PackOut<'a> {
     /// Copies an entry; a delta gets a new header, against what is so far back.
     async fn copy(&mut self, number: u32, distance: Option<u64>) -> Outcome<()> {
         let census = self.census;
-        let (stored, end) = (census.get(number), census.end(number));
-        let fail = |fault| {
-            let oid = stored.oid;
-            Err(StoreError::Object { oid, fault }).at(Stage::Read)
-        };
+        let stored = census.get(number);
+        let oid = stored.oid;
+        let fail = |fault| Err(StoreError::Object { oid, fault }).at(Stage::Read);
         let Some(pack) = census.place(number).1.pack else {
             return fail(Fault::Absent);
         };
-        let Some((header, bytes)) = self.header(&pack, stored.offset, end).await? else {
-            return fail(Fault::Layout);
+        let place = RawPlace {
+            oid,
+            pack,
+            offset: stored.offset,
+            end: census.end(number),
+            crc32: stored.crc32,
         };
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(&bytes);
-        match (header.kind, distance) {
-            (EntryKind::Whole(kind), None) if kind == stored.kind && header.size == stored.size => {
-                self.emit(&bytes).await?;
-            }
-            (EntryKind::OffsetDelta(_) | EntryKind::RefDelta(_), Some(distance)) => {
-                let mut anew = Vec::with_capacity(HEADER);
-                entry::write(&mut anew, EntryKind::OffsetDelta(distance), header.size);
-                self.emit(&anew).await?;
-            }
+        let mut entry = self.odb.raw_entry(&place).await.at(Stage::Read)?;
+        let header = entry.header();
+        let kind = match (header.kind, distance) {
+            (EntryKind::Whole(kind), None) if kind == stored.kind && header.size == stored.size => header.kind,
+            (EntryKind::OffsetDelta(_) | EntryKind::RefDelta(_), Some(distance)) => EntryKind::OffsetDelta(distance),
             _ => return fail(Fault::Inconsistent("is not what its index says")),
-        }
-        let mut at = stored.offset + bytes.len() as u64;
-        while at < end {
-            let (chunk, within) = self.odb.chunk_at(&pack, at).await.at(Stage::Read)?;
-            let rest = chunk.get(within..).unwrap_or_default();
-            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let piece = rest.get(..left).unwrap_or(rest);
-            crc.update(piece);
-            self.emit(piece).await?;
-            at += piece.len() as u64;
+        };
+        self.pack.header(kind, header.size, &mut self.buffer);
+        while let Some(piece) = entry.next().await.at(Stage::Read)? {
+            self.pack.stream(piece.bytes(), &mut self.buffer);
+            self.flush().await?;
             self.task.checkpoint().await?;
-        }
-        if crc.finalize() != stored.crc32 {
-            return fail(Fault::Checksum);
         }
         Ok(())
     }
 
-    /// The header of an entry, and its bytes; `None` if it is none.
-    async fn header(&self, pack: &LivePack, offset: u64, end: u64) -> Outcome<Option<(EntryHeader, Vec<u8>)>> {
-        // It may lie across two chunks.
-        let mut bytes = Vec::with_capacity(2 * HEADER);
-        while bytes.len() < HEADER && offset + (bytes.len() as u64) < end {
-            let at = offset + bytes.len() as u64;
-            let (chunk, within) = self.odb.chunk_at(pack, at).await.at(Stage::Read)?;
-            let rest = chunk.get(within..).unwrap_or_default();
-            let left = usize::try_from(end - at).unwrap_or(usize::MAX).min(HEADER);
-            bytes.extend_from_slice(rest.get(..left).unwrap_or(rest));
-        }
-        let Ok(Some(header)) = entry::read(&bytes) else {
-            return Ok(None);
-        };
-        bytes.truncate(header.length);
-        Ok(Some((header, bytes)))
-    }
-
     async fn whole(&mut self, kind: Kind, content: &[u8]) -> Outcome<()> {
-        let mut bytes = Vec::new();
-        entry::write(&mut bytes, EntryKind::Whole(kind), content.len() as u64);
-        bytes.extend_from_slice(&zlib::deflate(content, LEVEL));
-        self.emit(&bytes).await
+        self.pack.object(kind, content, &mut self.buffer);
+        self.flush().await
     }
 
-    async fn emit(&mut self, bytes: &[u8]) -> Outcome<()> {
-        self.hash.update(bytes);
-        self.crc.update(bytes);
-        self.sink.write(bytes).await.at(Stage::Update)
+    async fn flush(&mut self) -> Outcome<()> {
+        self.sink.write(&self.buffer).await.at(Stage::Update)?;
+        self.buffer.clear();
+        Ok(())
     }
 }
 
