@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Browser } from '../../tests/e2e/support/browser.mjs';
 import { root, startServer } from '../../tests/e2e/support/server.mjs';
 import { median, table } from './figures.mjs';
-import { memoryOf, watch } from './processes.mjs';
+import { browserProcess, memoryOf, watch } from './processes.mjs';
 
 const HELP = `cargo xtask bench clone [options]
 
@@ -139,14 +139,6 @@ async function inBrowser(browser, url, watched = false) {
   await page.evaluate(async () => (await import(/** @type {any} */ ('/pkg/index.js'))).remove('bench'));
   await page.close();
   return { ...done, bytes, memory: seen && { above: seen.most - empty, empty, samples: seen.samples } };
-}
-
-/** @param {Browser} browser @param {import('playwright-core').Page} page */
-async function browserProcess(browser, page) {
-  const session = await (browser.context.browser()?.newBrowserCDPSession() ?? browser.cdp(page));
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  return processInfo.find((/** @type {{ type: string }} */ { type }) => type === 'browser')?.id ?? 0;
 }
 
 /** @param {any[]} results */

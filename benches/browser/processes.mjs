@@ -27,6 +27,14 @@ export function family(root) {
   return found;
 }
 
+/** The process that started all others of a browser. @param {import('../../tests/e2e/support/browser.mjs').Browser} browser @param {import('playwright-core').Page} page */
+export async function browserProcess(browser, page) {
+  const session = await (browser.context.browser()?.newBrowserCDPSession() ?? browser.cdp(page));
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.find((/** @type {{ type: string }} */ { type }) => type === 'browser')?.id ?? 0;
+}
+
 /** Proportional set size over all of them, in bytes. @param {number} root */
 export function memoryOf(root) {
   let sum = 0;

@@ -10,7 +10,7 @@ use crate::tools::Tools;
 use crate::{Result, root};
 
 /// What there is.
-const BENCHMARKS: &[&str] = &["clone", "fetch"];
+const BENCHMARKS: &[&str] = &["clone", "fetch", "push"];
 
 /// Runs a benchmark by name.
 pub fn bench(arguments: &[String]) -> Result<()> {
