@@ -150,3 +150,136 @@ impl Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn oid(name: u16) -> ObjectId {
+        let mut bytes = [0; 20];
+        bytes[..2].copy_from_slice(&name.to_be_bytes());
+        ObjectId::new(bytes)
+    }
+
+    fn name(oid: &ObjectId) -> u16 {
+        u16::from_be_bytes([oid.as_bytes()[0], oid.as_bytes()[1]])
+    }
+
+    /// Date and parents of each commit, whose name is its place.
+    type Graph = Vec<(u64, Vec<u16>)>;
+
+    fn outgoing(graph: &Graph, want: &[u16], have: &[u16], ahead: usize) -> Lacking {
+        let oids = |names: &[u16]| names.iter().map(|name| oid(*name)).collect::<Vec<_>>();
+        let mut machine = Outgoing::new(oids(want), oids(have));
+        loop {
+            match machine.step(ahead) {
+                Step::Done(lacking) => return lacking,
+                Step::Read(wanted) => {
+                    assert!(!wanted.is_empty());
+                    for wanted in wanted {
+                        let info = graph.get(usize::from(name(&wanted))).map(|(date, parents)| CommitInfo {
+                            parents: parents.iter().map(|parent| oid(*parent)).collect(),
+                            date: *date,
+                        });
+                        machine.provide(wanted, info);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All that some lead to.
+    fn reached(graph: &Graph, tips: &[u16]) -> BTreeSet<u16> {
+        let mut reached = BTreeSet::new();
+        let mut open = tips.to_vec();
+        while let Some(name) = open.pop() {
+            if let Some((_, parents)) = graph.get(usize::from(name))
+                && reached.insert(name)
+            {
+                open.extend(parents);
+            }
+        }
+        reached
+    }
+
+    fn check(graph: &Graph, want: &[u16], have: &[u16]) {
+        let (wanted, held) = (reached(graph, want), reached(graph, have));
+        let expected: BTreeSet<u16> = wanted.difference(&held).copied().collect();
+        let edges: BTreeSet<u16> = expected
+            .iter()
+            .flat_map(|name| graph[usize::from(*name)].1.iter().copied())
+            .filter(|parent| held.contains(parent))
+            .collect();
+        for ahead in [0, 1, 64] {
+            let lacking = outgoing(graph, want, have, ahead);
+            assert_eq!(lacking.commits.iter().map(name).collect::<BTreeSet<_>>(), expected);
+            assert_eq!(lacking.commits.len(), expected.len());
+            assert_eq!(lacking.edges.iter().map(name).collect::<BTreeSet<_>>(), edges);
+            assert!(lacking.missing.is_empty());
+            let dates: Vec<u64> = lacking
+                .commits
+                .iter()
+                .map(|oid| graph[usize::from(name(oid))].0)
+                .collect();
+            assert!(dates.is_sorted_by(|newer, older| newer >= older), "newest first");
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_and_where_histories_meet_are_what_the_graph_says() {
+        let mut state = 0x1234_5678_9abc_def1u64;
+        let mut below = |limit: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) as usize % limit
+        };
+        for _ in 0..2000 {
+            let count = 1 + below(30);
+            let graph: Graph = (0..count)
+                .map(|at| {
+                    let parents: BTreeSet<u16> = (0..below(4)).filter(|_| at > 0).map(|_| below(at) as u16).collect();
+                    // Several of one date.
+                    ((at / 3) as u64, parents.into_iter().collect())
+                })
+                .collect();
+            let mut some = |most: usize| (0..below(most)).map(|_| below(count) as u16).collect::<Vec<_>>();
+            let (want, have) = (some(4), some(5));
+            check(&graph, &want, &have);
+        }
+    }
+
+    #[test]
+    fn what_is_held_and_not_here_says_nothing_and_what_is_lacking_and_not_here_is_told() {
+        let graph: Graph = vec![(1, vec![]), (2, vec![0]), (3, vec![1, 99])];
+        let lacking = outgoing(&graph, &[2], &[0, 77], 8);
+        assert_eq!(lacking.commits, [oid(2), oid(1)]);
+        assert_eq!((lacking.edges, lacking.missing), (vec![oid(0)], vec![oid(99)]));
+        let lacking = outgoing(&graph, &[2], &[0, 99], 8);
+        assert_eq!((lacking.edges, lacking.missing), (vec![oid(99), oid(0)], vec![]));
+    }
+
+    #[test]
+    fn a_commit_that_is_older_than_its_parents_is_found_to_be_held_within_a_day() {
+        // 3 is wanted and leads to 1 by 2; what is held, 4, leads to 1 by an old commit.
+        for (skew, exact) in [(SKEW - 10, true), (3 * SKEW, false)] {
+            let now = 10 * SKEW;
+            let graph: Graph = vec![
+                (now, vec![]),
+                (now + 1, vec![0]),
+                (now + 2, vec![1]),
+                (now + 3, vec![2]),
+                (now + 4, vec![5]),
+                (now - skew, vec![1]),
+            ];
+            let names: Vec<u16> = outgoing(&graph, &[3], &[4], 0).commits.iter().map(name).collect();
+            let expected: &[u16] = if exact { &[3, 2] } else { &[3, 2, 1, 0] };
+            assert_eq!(names, expected);
+        }
+    }
+}

@@ -141,6 +141,11 @@ impl Parts for WebParts {
         Box::pin(async move {
             let blob = blob_of([bytes.as_slice()]).map_err(cannot_be_made)?;
             self.length += bytes.len() as u64;
+            drop(bytes);
+            // A Blob's bytes stay with this process until the browser has fetched them. It has once
+            // it can give out the last one; and if it has no room for them, it says so now.
+            let last = blob.slice_with_f64(blob.size() - 1.0).map_err(cannot_be_made)?;
+            JsFuture::from(last.array_buffer()).await.map_err(cannot_be_made)?;
             self.blobs.push(&blob);
             Ok(())
         })

@@ -16,6 +16,10 @@ const BUCKET: u32 = 64;
 /// A match of so many bytes is taken without looking for a longer one.
 const GOOD: usize = 4096;
 
+/// A match that goes back further than so many bytes over what was to be inserted is not waited for:
+/// of a base that does not repeat itself it goes back less than a block.
+const BACK: usize = 1024;
+
 /// The most bytes of one copy: version 2 of the format knows no more.
 const COPY: usize = 0x1_0000;
 
@@ -56,7 +60,7 @@ impl DeltaIndex {
                 blocks.push(Block { hash, at });
             }
         }
-        let bits = (blocks.len() / 4).max(16).ilog2();
+        let bits = blocks.len().max(16).ilog2();
         let mut index = DeltaIndex {
             size: base.len(),
             shift: 32 - bits,
@@ -126,6 +130,10 @@ impl DeltaIndex {
         let mut at = 0;
         let mut rolling = target.get(..BLOCK).map(hash);
         while let Some(hash) = rolling {
+            // What is not found has to be inserted, but for what a match takes back.
+            if at - delta.done > most.saturating_sub(delta.out.len()).saturating_add(BACK) {
+                return None;
+            }
             let Some((from, length)) = self.longest(base, target.get(at..)?, hash) else {
                 let next = target.get(at).zip(target.get(at + BLOCK));
                 rolling = next.map(|(out, into)| roll(hash, *out, *into));

@@ -9,6 +9,7 @@ mod pack_oracle;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod edges;
 mod exact;
 mod size;
 mod world;

@@ -10,7 +10,8 @@ use gitside::ops::Repository;
 use gitside::ops::pack_objects::{Packed, Wish, pack_objects};
 use gitside::store::catalog::Catalog;
 use gitside::store::pack_store::PackSink;
-use gitside::store::publish::Publication;
+use gitside::store::publish::{Publication, RefUpdate};
+use gitside::store::refs::Target;
 use gitside::task::Task;
 use gitside_server::repos::Repo;
 
@@ -37,42 +38,49 @@ pub struct World {
 
 /// Stores what `all` leads to; `have` is what a server has of it.
 pub fn load(git: &Repo, layout: Layout, all: &[ObjectId], have: &[ObjectId]) -> World {
+    load_with(git, layout, all, have, &[], &[])
+}
+
+/// The same, where history is cut off at those commits, and some objects are not stored.
+pub fn load_with(
+    git: &Repo,
+    layout: Layout,
+    all: &[ObjectId],
+    have: &[ObjectId],
+    shallow: &[ObjectId],
+    without: &[ObjectId],
+) -> World {
+    let held = || reached(git, have, &[], without);
+    let packs = match layout {
+        Layout::OnePack => vec![reached(git, all, &[], without)],
+        Layout::Rows => vec![held()],
+        Layout::TwoPacks => vec![held(), reached(git, all, have, without)],
+    };
     block_on(async {
         let host = host();
         let catalog = Catalog::open(Rc::clone(&host.storage)).await.unwrap();
         let reservation = catalog.reserve("here").await.unwrap();
         let writer = &reservation.writer;
-        let packs = match layout {
-            Layout::OnePack => vec![git_pack(git, all, &[], &[])],
-            Layout::Rows => vec![git_pack(git, have, &[], &[])],
-            Layout::TwoPacks => vec![git_pack(git, have, &[], &[]), git_pack(git, all, have, &[])],
-        };
         let mut publication = Publication::new(writer);
-        publication.create();
-        let links = false;
-        for pack in packs.iter().filter(|pack| count(pack) > 0) {
-            let index = index(
-                pack,
-                How {
-                    links,
-                    ..How::default()
-                },
-            )
-            .unwrap();
-            let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), 1 << 20);
-            sink.write(pack).await.unwrap();
-            publication.pack(sink.finish().await.unwrap().write_index(&index).await.unwrap());
-        }
-        if layout == Layout::Rows {
-            let mut revisions: Vec<String> = all.iter().map(ToString::to_string).collect();
-            revisions.extend(have.iter().map(|oid| format!("^{oid}")));
-            let listed = git
+        publication.create().shallow(shallow.to_vec());
+        for listed in packs.iter().filter(|listed| !listed.is_empty()) {
+            let pack = git
                 .git_with(
-                    ["rev-list", "--objects", "--no-object-names", "--stdin"],
-                    revisions.join("\n").as_bytes(),
+                    ["pack-objects", "--stdout", "-q", "--threads=1", "--delta-base-offset"],
+                    listed.as_bytes(),
                 )
                 .unwrap();
-            for (oid, kind, content) in objects(git, &listed) {
+            let how = How {
+                links: false,
+                ..How::default()
+            };
+            let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), 1 << 20);
+            sink.write(&pack).await.unwrap();
+            let staged = sink.finish().await.unwrap();
+            publication.pack(staged.write_index(&index(&pack, how).unwrap()).await.unwrap());
+        }
+        if layout == Layout::Rows {
+            for (oid, kind, content) in objects(git, &reached(git, all, have, without)) {
                 publication.object(oid, kind, &content);
             }
         }
@@ -84,9 +92,24 @@ pub fn load(git: &Repo, layout: Layout, all: &[ObjectId], have: &[ObjectId]) -> 
     })
 }
 
+/// What commits and the like lead to and others do not: an id and a path in each line.
+fn reached(git: &Repo, want: &[ObjectId], have: &[ObjectId], without: &[ObjectId]) -> String {
+    let mut revisions: Vec<String> = want.iter().map(ToString::to_string).collect();
+    revisions.extend(have.iter().map(|oid| format!("^{oid}")));
+    let listed = git.git_with(["rev-list", "--objects", "--stdin"], revisions.join("\n").as_bytes());
+    let listed = String::from_utf8_lossy(&listed.unwrap()).into_owned();
+    let is_left_out = |line: &str| without.iter().any(|oid| line.starts_with(&oid.to_hex()));
+    let lines = listed.lines().filter(|line| !is_left_out(line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 /// The objects of a list, read from git.
-fn objects(git: &Repo, listed: &[u8]) -> Vec<(ObjectId, Kind, Vec<u8>)> {
-    let all = git.git_with(["cat-file", "--batch"], listed).unwrap();
+fn objects(git: &Repo, listed: &str) -> Vec<(ObjectId, Kind, Vec<u8>)> {
+    let ids: String = listed
+        .lines()
+        .filter_map(|line| Some(format!("{}\n", line.get(..40)?)))
+        .collect();
+    let all = git.git_with(["cat-file", "--batch"], ids.as_bytes()).unwrap();
     let (mut rest, mut objects) = (all.as_slice(), Vec::new());
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
         let head = std::str::from_utf8(&rest[..end]).unwrap();
@@ -111,6 +134,26 @@ impl World {
             assert_eq!(packed.objects, u64::from(count(&bytes)));
             Ok((packed, bytes))
         })
+    }
+
+    /// Makes a ref.
+    pub fn branch(&self, name: &str, oid: ObjectId) {
+        block_on(async {
+            let writer = self.repo.writer(&self.task).await.unwrap();
+            let mut publication = Publication::new(&writer);
+            publication.update(RefUpdate {
+                name: name.into(),
+                expect: None,
+                new: Some(Target::Direct(oid)),
+                peeled: None,
+            });
+            publication.commit().await.unwrap();
+        });
+    }
+
+    /// The same repository, opened again.
+    pub async fn again(&self) -> Repository {
+        Repository::open(&self.repo.host, &self.repo.name).await.unwrap()
     }
 
     pub fn pack(&self, wish: &Wish<'_>) -> Vec<u8> {
