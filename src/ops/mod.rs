@@ -39,7 +39,6 @@ pub(crate) mod rename;
 pub mod repository;
 pub mod rev_parse;
 pub mod revert;
-#[allow(dead_code, reason = "merges read what they have made")]
 pub(crate) mod staging;
 pub mod tag;
 pub mod update_ref;

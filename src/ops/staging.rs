@@ -81,12 +81,6 @@ impl<'a> Staging<'a> {
         Ok(oid)
     }
 
-    /// Reads an object of whatever kind.
-    pub async fn read(&self, task: &Task, oid: &ObjectId) -> Outcome<Object> {
-        let read = self.read_many(task, std::slice::from_ref(oid)).await?.pop();
-        read.ok_or_else(|| not_stored(oid))
-    }
-
     /// Reads objects of whatever kind, in the order asked. Those that are promised are fetched
     /// first, together; one that is nowhere is a `MissingObject`. The caller bounds the memory.
     pub async fn read_many(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Object>> {

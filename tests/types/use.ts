@@ -287,6 +287,48 @@ export async function pushing(signal: AbortSignal): Promise<void> {
   void (fates[0]?.fate === 'lost');
 }
 
+export async function writing(repo: Repository, entries: TreeEntry[], bytes: Uint8Array, stream: ReadableStream<Uint8Array>): Promise<void> {
+  const author = { name: 'Ada', email: bytes, timestamp: 0, tz: '-0130' };
+  const blob: Oid = await repo.writeBlob(new Blob(['x']));
+  await repo.writeBlob(stream, { signal: AbortSignal.timeout(1) });
+  const tree: Oid = await repo.writeTree([...entries, { path: 'a/b', mode: '100755', oid: blob }]);
+  const commit: Oid = await repo.writeCommit({ tree, parents: ['main'], author, message: bytes, encoding: 'ISO-8859-1' });
+  await repo.writeTag({ object: commit, name: 'v1', tagger: author, message: 'm', cleanup: 'strip', sign: async () => 'armored' });
+  const made: Oid = await repo.commit('main', {
+    message: 'm',
+    author,
+    committer: author,
+    changes: [
+      { path: 'a', content: 'text' },
+      { path: bytes, content: new Uint8Array(), mode: '120000' },
+      { path: 'sub', oid: commit, mode: '160000' },
+      { path: 'run', mode: '100755' },
+      { path: 'old', delete: true },
+      { path: 'from', rename: 'to' },
+    ],
+    parents: ['main', commit],
+    base: tree,
+    expect: null,
+    allowEmpty: true,
+    sign: (payload) => String(payload.length),
+  });
+  await repo.commit('HEAD', { amend: true });
+  await repo.updateRefs([{ name: 'refs/x', new: made, old: null }, { name: 'HEAD', symbolic: 'refs/heads/x' }], { message: 'why' });
+  await repo.branches.create('topic', 'origin/main', { track: true, force: true });
+  await repo.branches.rename('topic', 'other', { force: true });
+  await repo.branches.delete('other', { expect: made });
+  const tagged: Oid = await repo.tags.create('v2', 'main', { message: 'm', tagger: author, force: true });
+  await repo.tags.delete('v2', { expect: tagged });
+  const signed = await repo.readSignature('v1');
+  same<typeof signed, { payload: Uint8Array; signature: string } | undefined>(true);
+  // @ts-expect-error a change says what changes
+  await repo.commit('main', { message: 'm', changes: [{ path: 'a' }] });
+  // @ts-expect-error a ref becomes an object or another ref
+  await repo.updateRefs([{ name: 'refs/x' }]);
+  // @ts-expect-error an annotated tag has a message
+  await repo.writeTag({ object: commit, name: 'v1' });
+}
+
 export function failing(error: unknown): string {
   if (!(error instanceof GitError)) throw error;
   same<typeof error.code, GitErrorCode>(true);

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{TreeEntry, TreeError, TreeIter, entry_order};
+use super::{TreeEntry, TreeError, TreeIter, entry_order, is_dot_git};
 
 /// What git's fsck holds against a tree that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +15,7 @@ pub enum Flaw {
     Slash,
     /// A name is `.` or `..` (`hasDot`, `hasDotdot`).
     Dot,
-    /// A name is `.git` in whatever case, or `git~1` (`hasDotgit`).
+    /// A name is `.git`, or some file system takes it for that (`hasDotgit`).
     DotGit,
     /// An object id of zeros (`nullSha1`).
     NullId,
@@ -33,7 +33,6 @@ pub fn check(content: &[u8]) -> Result<Vec<Flaw>, TreeError> {
     let mut previous: Option<TreeEntry<'_>> = None;
     for entry in TreeIter::new(content) {
         let entry = entry?;
-        let dot_git = entry.name.eq_ignore_ascii_case(b".git") || entry.name.eq_ignore_ascii_case(b"git~1");
         let known = entry.mode == entry.mode.kind().mode() || entry.mode.0 == 0o100_664;
         let sorted = previous.is_none_or(|before| {
             entry_order(before.name, before.mode.is_tree(), entry.name, entry.mode.is_tree()) != Ordering::Greater
@@ -43,7 +42,7 @@ pub fn check(content: &[u8]) -> Result<Vec<Flaw>, TreeError> {
             (!known, Flaw::OddMode),
             (entry.name.contains(&b'/'), Flaw::Slash),
             (matches!(entry.name, b"." | b".."), Flaw::Dot),
-            (dot_git, Flaw::DotGit),
+            (is_dot_git(entry.name), Flaw::DotGit),
             (entry.oid.is_null(), Flaw::NullId),
             (!sorted, Flaw::Unsorted),
         ] {
@@ -91,6 +90,10 @@ mod tests {
             (vec![("100644", b"a/b"), good], vec![Flaw::Slash]),
             (vec![("40000", b".."), good], vec![Flaw::Dot]),
             (vec![("40000", b".GIT"), good], vec![Flaw::DotGit]),
+            (
+                vec![("40000", b".git. "), ("40000", b"a\\git~1"), good],
+                vec![Flaw::DotGit],
+            ),
             (vec![good, ("100644", b"a")], vec![Flaw::Unsorted]),
             (vec![good, good], vec![Flaw::Duplicate]),
             (
