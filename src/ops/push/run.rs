@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
             let mut have: Vec<ObjectId> = refs.iter().map(|found| found.oid).chain(extra).collect();
             have.sort_unstable();
             have.dedup();
-            let answered = self.send(&mut session, &plan, &have, &mut pushed).await?;
+            let answered = self.send(&mut session, &url, &plan, &have, &mut pushed).await?;
             pushed.updates = outcome::judged(&plan, &answered);
             self.look_again(&mut session, &mut pushed.updates).await?;
             pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
@@ -80,6 +80,7 @@ impl<'a> Run<'a> {
     async fn send(
         &self,
         session: &mut Session,
+        url: &RemoteUrl,
         plan: &Plan,
         have: &[ObjectId],
         pushed: &mut PushedTo,
@@ -114,7 +115,7 @@ impl<'a> Run<'a> {
                 thin: offer.thin_pack,
                 ofs_delta: offer.ofs_delta,
                 level: self.compression(),
-                promised: self.place.remote.promisor,
+                promised: self.place.remote.promisor && self.is_fetched_from(url),
                 large: self.options.weights.file,
             };
             let packed = pack_objects(task, repo, &wish, &mut *parts).await?;
@@ -137,6 +138,14 @@ impl<'a> Run<'a> {
         let answered = session.push(&request, head, body).await?;
         pushed.bytes = answered.sent;
         Ok(answered)
+    }
+
+    /// Whether that is where the remote is fetched from: what a `pushurl` names may be another
+    /// repository, which promised nothing.
+    fn is_fetched_from(&self, url: &RemoteUrl) -> bool {
+        let is_same = |fetched: RemoteUrl| fetched.without_userinfo() == url.clone().without_userinfo();
+        let fetched = self.place.remote.urls.first();
+        fetched.is_some_and(|fetched| RemoteUrl::parse(fetched).is_ok_and(is_same))
     }
 
     /// Browsers send a request again, unasked, whose connection broke before its answer. Then the

@@ -199,3 +199,24 @@ fn a_partial_clone_fetches_what_another_server_needs() {
     assert_eq!(said(&other, &["cat-file", "blob", "main:large"]), "left there");
     let _shared: Rc<_> = repo.odb.clone();
 }
+
+#[test]
+fn a_partial_clone_fetches_what_the_repository_behind_its_pushurl_needs() {
+    let world = World::with(|git| git.push().partial());
+    commit(&world.up, "main", "large", "left there\n");
+    let filter = Some("blob:none".to_owned());
+    let repo = clone_of(
+        &world,
+        clone::Options {
+            filter,
+            ..clone::Options::default()
+        },
+    );
+    let fork = Repo::init(world.root.path().join("fork.git"), "main").unwrap();
+    let url = world.server.url("/fork.git");
+    block_on(remotes::set_url(&world.fresh_task(), &repo, "origin", &url, true)).unwrap();
+    let pushed = push(&world, &repo, "origin", "main");
+    assert_eq!(kinds(&pushed), are(&[("refs/heads/main", "new")]));
+    said(&fork, &["fsck", "--full", "--strict"]);
+    assert_eq!(said(&fork, &["cat-file", "blob", "main:large"]), "left there");
+}
