@@ -15,6 +15,7 @@ use crate::ops::compose::refused;
 use crate::ops::fault::{self, At};
 use crate::ops::merge_base::is_ancestor;
 use crate::ops::rev_parse::resolve_as;
+use crate::ops::staging::Staging;
 use crate::ops::update_ref::no_such_ref;
 use crate::ops::{Repository, config, reflog};
 use crate::store::publish::{Publication, RefUpdate};
@@ -43,6 +44,8 @@ pub async fn create(
     let name = full_name(short)?;
     let oid = resolve_as(task, repo, start, Kind::Commit).await?;
     let writer = repo.writer(task).await?;
+    // A gc may have dropped it meanwhile.
+    Staging::holding(repo, &writer).kinds(task, &[oid]).await?;
     let old = task.race(repo.refs.resolve(&name)).await?.at(Stage::Read)?;
     let old = old.and_then(|found| found.oid);
     if old.is_some() && !options.force {

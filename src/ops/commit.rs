@@ -121,11 +121,11 @@ pub struct Options {
 /// nothing changes or something cannot be written; `reason` says what.
 pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Options) -> Outcome<ObjectId> {
     let named = branch::full_name_or_head(branch)?;
-    let base = match &options.base {
-        Some(rev) => Some(resolve_as(task, repo, rev, Kind::Tree).await?),
-        None => None,
-    };
+    // What is promised is fetched by a writer of its own: before this one is taken. What revisions
+    // lead to counts afterwards, when no ref moves and no gc drops anything.
+    revisions(task, repo, options).await?;
     let writer = repo.writer(task).await?;
+    let (base, given) = revisions(task, repo, options).await?;
     let mut staging = Staging::holding(repo, &writer);
     let found = task.race(repo.refs.resolve(&named)).await?.at(Stage::Read)?;
     let (name, tip) = found.map_or((named, None), |found| (found.name, found.oid));
@@ -138,8 +138,8 @@ pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Opt
         (true, Some(oid)) => Some(read_commit(task, &staging, &oid).await?),
         (false, _) => None,
     };
-    let parents = match (&options.parents, &replaced) {
-        (Some(revs), _) => parents(task, repo, revs).await?,
+    let parents = match (given, &replaced) {
+        (Some(given), _) => given,
         (None, Some(replaced)) => replaced.parents.clone(),
         (None, None) => Vec::from_iter(tip),
     };
@@ -171,6 +171,23 @@ pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Opt
     publication.update_logged(update, &composed.who, composed.log);
     publish(task, repo, staging, publication).await?;
     Ok(oid)
+}
+
+/// The tree and the parents that were given.
+async fn revisions(
+    task: &Task,
+    repo: &Repository,
+    options: &Options,
+) -> Outcome<(Option<ObjectId>, Option<Vec<ObjectId>>)> {
+    let base = match &options.base {
+        Some(rev) => Some(resolve_as(task, repo, rev, Kind::Tree).await?),
+        None => None,
+    };
+    let given = match &options.parents {
+        Some(revs) => Some(parents(task, repo, revs).await?),
+        None => None,
+    };
+    Ok((base, given))
 }
 
 async fn shallow(repo: &Repository, oid: Option<ObjectId>) -> Outcome<bool> {

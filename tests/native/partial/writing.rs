@@ -67,3 +67,29 @@ fn a_commit_fetches_the_directories_that_it_changes_and_no_file() {
         });
     }
 }
+
+#[test]
+fn a_commit_fetches_a_parent_that_is_not_here() {
+    let place = place(|git| git.partial());
+    let host = host();
+    block_on(async {
+        let repo = cloned(&host, &place, &filtered("blob:none")).await;
+        let args = ["commit-tree", "-p", "main", "-m", "later", "main^{tree}"];
+        let later = place.repo.git_line(args).unwrap();
+        place.repo.git(["update-ref", "refs/heads/later", &later]).unwrap();
+        let options = Options {
+            message: Some(b"m".to_vec()),
+            author: Some(Author {
+                name: b"Ada".to_vec(),
+                email: b"ada@example.org".to_vec(),
+                when: None,
+            }),
+            parents: Some(vec![b"main".to_vec(), later.clone().into_bytes()]),
+            ..Options::default()
+        };
+        let task = task(&host);
+        let oid = commit::commit(&task, &repo, b"main", &options).await.unwrap();
+        let second = resolve(&task, &repo, format!("{oid}^2").as_bytes()).await.unwrap();
+        assert_eq!(second.to_hex(), later);
+    });
+}

@@ -6,6 +6,7 @@ mod changes;
 #[path = "../support/history.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod history;
+mod meanwhile;
 mod names;
 #[path = "../support/pack_oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
