@@ -58,7 +58,7 @@ export async function movedOn(repo, draft, how) {
  * @param {{ message: string, author: { name: string, email: string } }} how
  */
 async function onTop(repo, draft, tip, { message, author }) {
-  const mine = await repo.writeCommit({ message, author, tree: await treeOf(repo, draft), parents: draft.tip ? [draft.tip] : [] });
+  const mine = await repo.writeCommit({ message, cleanup: 'whitespace', author, tree: await treeOf(repo, draft), parents: draft.tip ? [draft.tip] : [] });
   const picked = await repo.cherryPick(draft.branch, mine, { committer: author, expect: tip });
   if (picked.kind !== 'conflicts') return committedAs(repo, { branch: draft.branch, oid: picked.oid ?? tip, message });
   setDraft(repo.name, { branch: draft.branch, tip, message, ...(await editsOf(repo, tip, picked)) });
