@@ -72,24 +72,27 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
   const name = h('input', { id: 'edit-path', required: true, value: isNew ? directory : path, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', oninput: () => name.setCustomValidity('') });
   const area = h('textarea', { id: 'edit-text', spellcheck: 'false', autocapitalize: 'off', wrap: 'off', rows: 24 });
   area.value = shown;
+  // As the field has it: it knows no line breaks. A path that nobody touched stays what it is.
+  const initial = name.value;
+  const target = () => (!isNew && name.value === initial ? path : name.value.trim());
   const errors = h('div', { class: 'stack' });
   const keep = h('button', { class: 'primary', id: 'keep' }, 'Keep this change');
   const cancel = h('a', { class: 'button', id: 'cancel-edit', href: isNew ? treeLink(repo.name, draft.branch, path) : blobLink(repo.name, draft.branch, path), onclick: () => (done = true) }, 'Cancel');
   let done = false;
-  const isChanged = () => !done && (area.value !== shown || name.value !== (isNew ? directory : path));
+  const isChanged = () => !done && (area.value !== shown || name.value !== initial);
   /** Puts what is typed into the draft. */
   async function store() {
-    const target = name.value.trim();
+    const to = target();
     const content = crlf ? area.value.replace(/\n/g, '\r\n') : area.value;
     const oid = await repo.writeBlob(content);
-    const moved = !isNew && target !== path;
-    await change(repo, draft, [...(moved ? [{ path, oid: null }] : []), { path: target, oid, mode, ...(moved ? { was: path } : {}) }]);
+    const moved = !isNew && to !== path;
+    await change(repo, draft, [...(moved ? [{ path, oid: null }] : []), { path: to, oid, mode, ...(moved ? { was: path } : {}) }]);
   }
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    const target = name.value.trim();
-    const bad = badPath(target) ?? ((isNew || target !== path) && (await taken(repo, draft, target)) ? 'There is a file of that name already' : undefined);
+    const to = target();
+    const bad = badPath(to) ?? ((isNew || to !== path) && (await taken(repo, draft, to)) ? 'There is a file of that name already' : undefined);
     if (bad) {
       name.setCustomValidity(bad);
       name.reportValidity();
@@ -109,7 +112,7 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
   const warn = (event) => isChanged() && event.preventDefault();
   addEventListener('beforeunload', warn, { signal: page.signal });
   // Going elsewhere in the page loses nothing: what was typed waits among the changes.
-  page.signal.addEventListener('abort', () => void (isChanged() && !badPath(name.value.trim()) && store().catch(() => {})), { once: true });
+  page.signal.addEventListener('abort', () => void (isChanged() && !badPath(target()) && store().catch(() => {})), { once: true });
   return h(
     'form',
     { class: 'panel editor', id: 'editor', onsubmit: submit },
