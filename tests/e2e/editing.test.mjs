@@ -280,3 +280,94 @@ test('what cannot be edited as text says why, and names that cannot be are refus
   assert.equal(gitText(where, 'cat-file', '-p', 'topic:README.md'), '# on a topic');
   await page.close();
 });
+
+test('two tabs add to one draft, and what is committed is what was seen', async () => {
+  const where = await cloned('tabs');
+  const first = await visit('tabs/edit/HEAD/src/lines.txt');
+  const second = await visit('tabs/edit/HEAD/README.md');
+  await type(first, LINES.replace('line 3\n', 'line three\n'));
+  // Its page was drawn before there was a draft.
+  await type(second, '# from the second\n');
+  await second.locator('.edit[data-path="src/lines.txt"]').waitFor();
+  await second.locator('.edit[data-path="README.md"]').waitFor();
+
+  // The first tab shows one of the two.
+  await commitHere(first, 'Both');
+  await first.locator('.edit[data-path="README.md"]').waitFor();
+  assert.equal(await first.locator('#message').inputValue(), 'Both');
+  await commitHere(first, 'Both');
+  await first.locator('#committed .push').click();
+  await first.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.deepEqual(gitText(where, 'diff-tree', '-r', '--no-commit-id', '--name-only', 'main').split('\n'), ['README.md', 'src/lines.txt']);
+  await second.close();
+  await first.close();
+});
+
+test('a merge with conflicts does not take the place of changes that are not committed', async () => {
+  const where = await cloned('waiting');
+  const first = gitText(where, 'rev-parse', 'main');
+  const page = await visit('waiting/edit/HEAD/src/lines.txt');
+  await type(page, LINES.replace('line 5\n', 'line five\n'));
+  await commitHere(page, 'Mine');
+  await page.locator('#committed').waitFor();
+  commit(where, 'main', { 'src/lines.txt': LINES.replace('line 5\n', 'line V\n') }, first);
+  await page.goto(server.url('/#/r/waiting/edit/HEAD/README.md'));
+  await type(page, '# not committed\n');
+  await page.locator('.toolbar .push').click();
+  await page.locator('#fetch-and-merge').click();
+  await page.locator('.job.done').getByText('1 file changed on both sides').waitFor();
+  await page.goto(server.url('/#/r/waiting/changes'));
+  await page.reload();
+  await page.locator('.edit[data-path="README.md"]').waitFor();
+  assert.equal(await page.locator('.edit').count(), 1);
+  await page.close();
+});
+
+test('a merge that puts a file in the place of a directory is resolved and committed', async () => {
+  const where = await cloned('replaced');
+  const first = gitText(where, 'rev-parse', 'main');
+  const page = await visit('replaced/edit/HEAD/src/lines.txt');
+  await type(page, LINES.replace('line 5\n', 'line five\n'));
+  await commitHere(page, 'Mine');
+  await page.locator('#committed').waitFor();
+  commit(where, 'main', { 'src/lines.txt': LINES.replace('line 5\n', 'line V\n'), 'src/deep': 'a file\n' }, first);
+  await page.locator('#committed .push').click();
+  await page.locator('#fetch-and-merge').click();
+  await page.getByRole('link', { name: 'Resolve them' }).click();
+  await page.locator('.edit[data-path="src/lines.txt"] .settle').click();
+  await page.locator('#unresolved').waitFor({ state: 'detached' });
+  await page.locator('#commit-changes').click();
+  await page.locator('#committed .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.equal(gitText(where, 'cat-file', '-p', 'main:src/deep'), 'a file');
+  await page.close();
+});
+
+test('changes of a branch that is gone, with its commits, can still be discarded', async () => {
+  await cloned('gone');
+  const page = await visit('gone/edit/HEAD/README.md');
+  await page.evaluate(() => localStorage.setItem('draft:gone', JSON.stringify({ branch: 'refs/heads/topic', tip: '1'.repeat(40), edits: [{ path: 'README.md', oid: '2'.repeat(40), mode: '100644' }] })));
+  await page.goto(server.url('/#/r/gone/changes'));
+  await page.reload();
+  await page.locator('.edit[data-path="README.md"] [role="alert"]').waitFor();
+  await page.getByRole('button', { name: 'Discard all changes' }).click();
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await page.getByText('Nothing is changed.').waitFor();
+  await page.close();
+});
+
+test('a file whose name begins or ends with a blank keeps it', async () => {
+  const where = await cloned('blanks');
+  commit(where, 'main', { ' odd ': 'a\n' }, gitText(where, 'rev-parse', 'main'));
+  const page = await visit('blanks/tree/HEAD');
+  await page.evaluate(async () => {
+    const { repository } = await import(/** @type {any} */ ('/lib/git.js'));
+    const repo = await repository('blanks');
+    await repo.fetch();
+    await repo.updateRefs([{ name: 'refs/heads/main', new: await repo.resolve('origin/main') }]);
+  });
+  await page.goto(server.url('/#/r/blanks/edit/HEAD/%20odd%20'));
+  await type(page, 'b\n');
+  assert.deepEqual(await page.locator('.edit').evaluateAll((all) => all.map((edit) => edit.getAttribute('data-path'))), [' odd ']);
+  await page.close();
+});

@@ -79,30 +79,55 @@ export async function entryAt(repo, base, path) {
 export const editOf = (draft, path) => draft.edits.find((edit) => edit.path === path);
 
 /**
- * Adds edits to a draft and keeps it. What is as it was before is no edit.
- * @param {Repository} repo @param {Draft} draft @param {Edit[]} edits
+ * Changes the draft that a page shows, as it is kept now: another tab may have added to it, or
+ * committed it. One on another branch, or on another tip, is not overwritten.
+ * @param {string} name @param {Draft} shown @param {(draft: Draft) => void} act
  */
-export async function change(repo, draft, edits) {
-  const all = new Map(draft.edits.map((edit) => [edit.path, edit]));
-  const conflicts = new Set(draft.conflicts);
-  for (const edit of edits) {
-    const before = await entryAt(repo, draft.tip, edit.path);
-    const same = edit.oid === null ? !before : before?.oid === edit.oid && before.mode === edit.mode;
-    if (same) all.delete(edit.path);
-    else all.set(edit.path, edit);
-    conflicts.delete(edit.path);
-  }
-  draft.edits = [...all.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-  if (draft.conflicts) draft.conflicts = [...conflicts];
-  setDraft(repo.name, isEmpty(draft) ? undefined : draft);
-  document.dispatchEvent(new CustomEvent(CHANGED, { detail: repo.name }));
+function update(name, shown, act) {
+  const kept = draftOf(name);
+  const draft = kept && !isEmpty(kept) ? kept : { branch: shown.branch, tip: shown.tip, edits: [] };
+  if (draft.branch !== shown.branch || draft.tip !== shown.tip) throw new Error('Other changes were begun in another tab. Commit or discard those first.');
+  act(draft);
+  setDraft(name, isEmpty(draft) ? undefined : draft);
+  document.dispatchEvent(new CustomEvent(CHANGED, { detail: name }));
 }
 
-/** Takes the edit of a path back. @param {Repository} repo @param {Draft} draft @param {string} path */
-export function undo(repo, draft, path) {
-  draft.edits = draft.edits.filter((edit) => edit.path !== path && !('was' in edit && edit.was === path && edit.oid === null));
-  setDraft(repo.name, isEmpty(draft) ? undefined : draft);
-  document.dispatchEvent(new CustomEvent(CHANGED, { detail: repo.name }));
+/** Whether what a page shows of a draft is what is kept. @param {string} name @param {Draft} shown */
+export function isCurrent(name, shown) {
+  const said = (/** @type {Draft | undefined} */ draft) => draft && JSON.stringify([draft.branch, draft.tip, draft.parents, draft.conflicts, draft.edits]);
+  return said(draftOf(name)) === said(shown);
+}
+
+/** Keeps the message of the commit to come. @param {string} name @param {Draft} shown @param {string} message */
+export function setMessage(name, shown, message) {
+  const kept = draftOf(name);
+  if (kept && kept.branch === shown.branch && kept.tip === shown.tip) setDraft(name, { ...kept, message });
+}
+
+/**
+ * Adds edits to a draft and keeps it. What is as it was before is no edit.
+ * @param {Repository} repo @param {Draft} shown @param {Edit[]} edits
+ */
+export async function change(repo, shown, edits) {
+  /** @type {Map<string, Edit | undefined>} */
+  const news = new Map();
+  for (const edit of edits) {
+    const before = await entryAt(repo, shown.tip, edit.path);
+    const same = edit.oid === null ? !before : before?.oid === edit.oid && before.mode === edit.mode;
+    news.set(edit.path, same ? undefined : edit);
+  }
+  update(repo.name, shown, (draft) => {
+    const others = draft.edits.filter(({ path }) => !news.has(path));
+    draft.edits = [...others, ...[...news.values()].flatMap((edit) => edit ?? [])].sort((a, b) => (a.path < b.path ? -1 : 1));
+    draft.conflicts = draft.conflicts?.filter((path) => !news.has(path));
+  });
+}
+
+/** Takes the edit of a path back. @param {Repository} repo @param {Draft} shown @param {string} path */
+export function undo(repo, shown, path) {
+  update(repo.name, shown, (draft) => {
+    draft.edits = draft.edits.filter((edit) => edit.path !== path && !('was' in edit && edit.was === path && edit.oid === null));
+  });
 }
 
 /**
@@ -117,14 +142,15 @@ export async function editsOf(repo, tip, { tree, conflicts }) {
   return { edits, conflicts: [...new Set(conflicts.map(({ path }) => path))].sort() };
 }
 
-/** Says that a conflict is resolved by what is there. @param {Repository} repo @param {Draft} draft @param {string} path */
-export function settle(repo, draft, path) {
-  draft.conflicts = draft.conflicts?.filter((conflict) => conflict !== path);
-  setDraft(repo.name, isEmpty(draft) ? undefined : draft);
-  document.dispatchEvent(new CustomEvent(CHANGED, { detail: repo.name }));
+/** Says that a conflict is resolved by what is there. @param {Repository} repo @param {Draft} shown @param {string} path */
+export function settle(repo, shown, path) {
+  update(repo.name, shown, (draft) => {
+    draft.conflicts = draft.conflicts?.filter((conflict) => conflict !== path);
+  });
 }
 
-/** What `Repository.commit` takes. @param {Draft} draft */
-export function changesOf(draft) {
-  return draft.edits.map((edit) => (edit.oid === null ? { path: edit.path, delete: /** @type {const} */ (true) } : { path: edit.path, oid: edit.oid, mode: edit.mode }));
+/** What `Repository.commit` takes. A file may take the place of a directory. @param {Draft} draft */
+export function changesOf({ edits }) {
+  const isGone = (/** @type {Edit} */ { oid }) => oid === null;
+  return [...edits.filter(isGone), ...edits.filter((edit) => !isGone(edit))].map((edit) => (edit.oid === null ? { path: edit.path, delete: /** @type {const} */ (true) } : { path: edit.path, oid: edit.oid, mode: edit.mode }));
 }

@@ -2,7 +2,7 @@
 
 import { announce, foreign, h } from '../lib/dom.js';
 import { diffTable, tally, tallyNode } from '../lib/diff.js';
-import { change, changesOf, draftOf, entryAt, isEmpty, setDraft, settle, undo } from '../lib/draft.js';
+import { change, changesOf, draftOf, entryAt, isCurrent, isEmpty, setDraft, setMessage, settle, undo } from '../lib/draft.js';
 import { GitError, repository } from '../lib/git.js';
 import { identityFields, keepIdentity, knownIdentity } from '../lib/identity.js';
 import { CHANGED } from '../lib/jobs.js';
@@ -55,7 +55,7 @@ export async function draftView(page, { name }) {
 async function listed(repo, draft) {
   const all = new Map(draft.edits.map((edit) => [edit.path, edit]));
   for (const path of draft.conflicts ?? []) {
-    const entry = all.has(path) ? undefined : await entryAt(repo, draft.tip, path);
+    const entry = all.has(path) ? undefined : await entryAt(repo, draft.tip, path).catch(() => undefined);
     if (!all.has(path)) all.set(path, entry ? { path, oid: entry.oid, mode: entry.mode } : { path, oid: null });
   }
   return [...all.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -70,7 +70,16 @@ function unresolved({ conflicts = [] }) {
 async function file(repo, draft, edit, signal) {
   const was = 'was' in edit && edit.was ? edit.was : undefined;
   const hasConflict = draft.conflicts?.includes(edit.path) ?? false;
-  const before = await entryAt(repo, draft.tip, was ?? edit.path);
+  /** @type {Awaited<ReturnType<typeof entryAt>>} */
+  let before;
+  /** @type {unknown} */
+  let lost;
+  try {
+    before = await entryAt(repo, draft.tip, was ?? edit.path);
+  } catch (error) {
+    // The branch may be gone, and its commits with it: what was changed can still be discarded.
+    lost = error;
+  }
   const kind = hasConflict ? 'conflict' : edit.oid === null ? 'deleted' : was ? 'renamed' : before ? 'changed' : 'new';
   const title = was ? [foreign(was), ' → ', foreign(edit.path)] : [foreign(edit.path)];
   const summary = h('span', {});
@@ -88,6 +97,7 @@ async function file(repo, draft, edit, signal) {
     ),
   );
   try {
+    if (lost) throw lost;
     const diff = await repo.diffBlobs(before?.oid ?? null, edit.oid, { signal });
     summary.append(tallyNode(tally(diff)));
     item.append(diffTable(diff, `Difference of ${edit.path}`));
@@ -100,7 +110,7 @@ async function file(repo, draft, edit, signal) {
 /** @param {import('../app.js').Page} page @param {Repository} repo @param {Draft} draft */
 async function commitForm(page, repo, draft) {
   const { name } = repo;
-  const message = h('textarea', { id: 'message', required: true, rows: 3, placeholder: suggestion(draft), oninput: () => setDraft(name, Object.assign(draft, { message: message.value })) });
+  const message = h('textarea', { id: 'message', required: true, rows: 3, placeholder: suggestion(draft), oninput: () => setMessage(name, draft, message.value) });
   message.value = draft.message ?? '';
   const who = identityFields(await knownIdentity(repo));
   const other = h('input', { id: 'other-branch', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: shortRev(draft.branch) });
@@ -109,6 +119,12 @@ async function commitForm(page, repo, draft) {
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
+    if (!isCurrent(name, draft)) {
+      // What is committed is what is seen.
+      announce('The changes are others now: they were changed in another tab');
+      document.dispatchEvent(new CustomEvent(CHANGED, { detail: name }));
+      return;
+    }
     button.disabled = true;
     const author = who.read();
     keepIdentity(author);

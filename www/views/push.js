@@ -1,7 +1,7 @@
 // Push: what it would send, what the server said of each ref, and what can be done when it said no.
 
 import { foreign, h } from '../lib/dom.js';
-import { editsOf, setDraft } from '../lib/draft.js';
+import { draftOf, editsOf, isEmpty, setDraft } from '../lib/draft.js';
 import { repository } from '../lib/git.js';
 import { knownIdentity } from '../lib/identity.js';
 import { CHANGED, start } from '../lib/jobs.js';
@@ -149,6 +149,13 @@ function mergeNow(name, branch) {
         return {
           said: merged.kind === 'merged' ? `Merged into ${shortRev(branch)}` : `${shortRev(branch)} has what the server has`,
           nodes: [h('p', { class: 'actions' }, (await pushable(repo, branch)) ?? '')],
+          changed: true,
+        };
+      }
+      if (!isEmpty(draftOf(name))) {
+        return {
+          said: `${count(new Set(merged.conflicts.map(({ path }) => path)).size, 'file')} changed on both sides`,
+          nodes: [h('p', { class: 'warn' }, 'Nothing is merged yet: your changes that are not committed would be lost. Commit or discard them, and push again.'), h('p', { class: 'actions' }, h('a', { class: 'button primary', href: changesLink(name) }, 'Show the changes'))],
           changed: true,
         };
       }
