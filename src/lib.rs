@@ -14,7 +14,7 @@
 //! | module | what lives there | may use |
 //! |---|---|---|
 //! | [`format`](mod@format) | Git's formats: objects, packs, deltas, indexes, ref names, refspecs, configuration | |
-//! | [`protocol`] | the wire as machines: pkt-lines, side-band, discovery, listing refs, fetching, URLs | `format`, `algo` |
+//! | [`protocol`] | the wire as machines: pkt-lines, side-band, discovery, listing refs, fetching, pushing, URLs | `format`, `algo` |
 //! | [`algo`] | algorithms over plain lookups: history walks, connectivity, diffs, renames, merges | `format` |
 //! | [`host`] | the outside world as traits: storage, HTTP, time | |
 //! | [`task`] | cancelling, progress, yielding | `host` |
@@ -36,6 +36,11 @@
 //! * An end of a body means nothing. What counts is the protocol's flush, the pack's trailer, its
 //!   object count, and the connectivity of what came. Guarded by the truncation tests of
 //!   [`protocol`], `tests/native/clone.rs` and `tests/native/receive`.
+//! * A push says of a ref that it is done only where the server said so, and what was sent is never
+//!   sent again by itself. The old id of a command is the one that the server told. Guarded by
+//!   `tests/native/pushing`.
+//! * What is sent is what the server lacks: no object less, and none that its refs or the commits
+//!   between do not lead to. Guarded by `tests/native/pack_objects` and `tests/native/write_sessions`.
 //! * Nothing is allocated from a declared size, nothing recurses over data, no number from outside
 //!   is cast. Guarded by `tests/native/hostile_packs.rs`.
 //! * Every object that is read is hashed first ([`store::odb`]).
