@@ -190,16 +190,24 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes the objects part of a publication: those that are not stored already, and what they
-    /// add to the repository's figures. After it is committed, [`Odb::refresh`] shows them.
+    /// add to the repository's figures. Those that a gc found unreachable are stored anew: the time
+    /// after which one drops them begins again. After it is committed, [`Odb::refresh`] shows them.
     ///
     /// [`Odb::refresh`]: crate::store::odb::Odb::refresh
     pub async fn publish(mut self, task: &Task, publication: &mut Publication<'_>) -> Outcome<()> {
         let mut new = Vec::with_capacity(self.order.len());
+        let mut again = 0;
         for group in self.order.chunks(LOOKUPS) {
             task.checkpoint().await?;
-            let infos = task.race(self.repo.odb.info(group)).await?.at(Stage::Read)?;
-            for (oid, _) in group.iter().zip(infos).filter(|(_, info)| info.is_none()) {
-                new.extend(self.objects.remove(oid).map(|object| (*oid, object)));
+            let found = task.race(self.repo.odb.find_entries(group)).await?.at(Stage::Read)?;
+            for (oid, found) in group.iter().zip(found) {
+                let stays = found
+                    .as_ref()
+                    .is_some_and(|found| found.entry.is_none_or(|entry| !entry.pack.cruft));
+                if !stays {
+                    new.extend(self.objects.remove(oid).map(|object| (*oid, object)));
+                    again += u64::from(found.is_some());
+                }
             }
         }
         if new.is_empty() {
@@ -207,7 +215,7 @@ impl<'a> Staging<'a> {
         }
         let bytes: usize = new.iter().map(|(_, object)| object.data.len()).sum();
         let mut stats = self.repo.meta.stats().await.at(Stage::Read)?;
-        stats.objects += new.len() as u64;
+        stats.objects += new.len() as u64 - again;
         if new.len() >= PACK_FROM || bytes > ROWS_BYTES {
             let pack = write_pack(task, publication.writer(), new).await?;
             stats.bytes += pack.live().bytes;

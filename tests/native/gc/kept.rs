@@ -7,6 +7,7 @@ use gitside::format::oid::ObjectId;
 use gitside::format::reflog::Who;
 use gitside::host::{Batch, Change, Table};
 use gitside::ops::gc::{Grace, Options, gc};
+use gitside::ops::write;
 use gitside::store::publish::RefUpdate;
 use gitside::store::reflog::Reflogs;
 use gitside::store::refs::Target;
@@ -326,4 +327,24 @@ fn a_cancelled_run_leaves_everything_as_it_was() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn what_is_written_again_is_kept_for_as_long_again() {
+    let world = World::new();
+    let write = || {
+        let repo = world.open();
+        let oid = run(write::blob(&world.task(), &repo, b"content".to_vec())).unwrap();
+        assert_eq!(run(repo.usage()).unwrap().stats.objects, 1);
+        oid
+    };
+    let oid = write();
+    let start = world.clock.0.get();
+    assert_eq!(world.gc(WEEK).unwrap().dropped, 0);
+    world.clock.0.set(start + 8 * DAY as i64);
+    write();
+    assert_eq!(world.gc(WEEK).unwrap().dropped, 0);
+    assert_eq!(ids(&world.open()), BTreeSet::from([oid]));
+    world.clock.0.set(start + 16 * DAY as i64);
+    assert_eq!(world.gc(WEEK).unwrap().dropped, 1);
 }
