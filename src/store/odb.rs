@@ -324,12 +324,19 @@ impl Odb {
         bytes.ok_or_else(|| pack_store::damaged_chunk(pack.id, chunk))
     }
 
-    /// The chunk of a pack in which a byte is, and the byte's place within it. Those behind it are
-    /// read along, for callers that go on. For the holder of the writer's lock.
-    pub(crate) async fn chunk_at(&self, pack: &LivePack, offset: u64) -> Result<(Rc<Vec<u8>>, usize), StoreError> {
+    /// The chunk of a pack in which a byte is, and the byte's place within it. Some behind it are
+    /// read along, for a caller that goes on up to `until`. For the holder of the writer's lock.
+    pub(crate) async fn chunk_at(
+        &self,
+        pack: &LivePack,
+        offset: u64,
+        until: u64,
+    ) -> Result<(Rc<Vec<u8>>, usize), StoreError> {
         const AHEAD: u64 = 4;
         let chunk_bytes = u64::from(pack.chunk_bytes);
-        let ahead = (offset + chunk_bytes * AHEAD).min(pack.bytes);
+        let ahead = (offset + chunk_bytes * AHEAD)
+            .min(until.max(offset + 1))
+            .min(pack.bytes);
         let range = pack_store::chunks_of(&(offset..ahead), pack.chunk_bytes);
         let mut wanted: Vec<u32> = range.ok_or(StoreError::Limit { what: "chunks" })?.collect();
         if let Some(first) = wanted.first().copied()

@@ -129,7 +129,7 @@ impl<'a> PackOut<'a> {
             end: census.end(number),
             crc32: stored.crc32,
         };
-        let mut entry = self.odb.raw_entry(&place).await.at(Stage::Read)?;
+        let mut entry = self.odb.raw_entry(&place, pack.bytes).await.at(Stage::Read)?;
         let header = entry.header();
         let kind = match (header.kind, distance) {
             (EntryKind::Whole(kind), None) if kind == stored.kind && header.size == stored.size => header.kind,

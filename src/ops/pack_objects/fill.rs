@@ -6,23 +6,20 @@ use std::rc::Rc;
 use super::Wish;
 use super::plan::{DEPTH, Item, Plan, Reuse};
 use super::write::Out;
-use crate::error::Outcome;
+use crate::error::{Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::pack::delta_window::{DeltaWindow, Made, WindowLimits};
 use crate::format::pack::entry::EntryKind;
+use crate::ops::fault::At;
 use crate::ops::{Repository, object};
+use crate::store::StoreError;
+use crate::store::odb::Info;
+use crate::store::odb::raw::Whole;
 use crate::task::{Phase, Progress, Task};
 
-/// Smaller objects are not worth a delta (`should_attempt_deltas`).
-const SMALLEST: u64 = 50;
-
-/// Larger objects are neither made deltas nor bases: two of them and their tables would be much of
-/// the memory there is.
-const LARGEST: u64 = 16 << 20;
-
 /// Objects that are read together, and their bytes.
-const TOGETHER: usize = 512;
-const TOGETHER_BYTES: u64 = 4 << 20;
+const TOGETHER: usize = 2048;
+const TOGETHER_BYTES: u64 = 16 << 20;
 
 /// Objects between two reports of progress: a report is a message to another thread.
 const REPORT_EVERY: u64 = 256;
@@ -80,7 +77,9 @@ impl<'a> Filling<'a> {
             if item.object.is_base {
                 if let Some(content) = content {
                     let (oid, offset) = (item.object.oid, None);
-                    filling.window.offer(item.object.kind, &content, Base { oid, offset });
+                    filling
+                        .window
+                        .offer(item.object.kind, &content.data, Base { oid, offset });
                 }
             } else {
                 filling.family(item, content).await?;
@@ -92,7 +91,7 @@ impl<'a> Filling<'a> {
     }
 
     /// Writes an object, and all that is reused against it.
-    async fn family(&mut self, item: &Item, content: Option<Rc<Vec<u8>>>) -> Outcome<()> {
+    async fn family(&mut self, item: &Item, content: Option<Content>) -> Outcome<()> {
         let offset = self.out.bytes();
         match item.reuse {
             Reuse::Held(base) => self.copy(item, EntryKind::RefDelta(base)).await?,
@@ -122,14 +121,14 @@ impl<'a> Filling<'a> {
     }
 
     /// Writes an object for which a base is to be looked for, if that is worth it.
-    async fn search(&mut self, item: &Item, content: Option<Rc<Vec<u8>>>) -> Outcome<()> {
+    async fn search(&mut self, item: &Item, content: Option<Content>) -> Outcome<()> {
         let kind = item.object.kind;
         let whole = EntryKind::Whole(kind);
         let Some(content) = content else {
             return self.copy(item, whole).await;
         };
-        if is_searched(item) {
-            let mut search = self.window.search(kind, &content, item.above);
+        if item.is_searched {
+            let mut search = self.window.search(kind, &content.data, item.above);
             while self.window.step(&mut search) {
                 self.task.checkpoint().await?;
             }
@@ -141,12 +140,10 @@ impl<'a> Filling<'a> {
                 return self.out.deflated(self.against(&base), &delta).await;
             }
         }
-        if let Some(place) = self.plan.place(item).filter(|_| !item.is_delta)
-            && self.out.copied(whole, &place).await?
-        {
-            return Ok(());
+        match &content.stream {
+            Some(stream) => self.out.streamed(whole, item.size, stream).await,
+            None => self.out.deflated(whole, &content.data).await,
         }
-        self.out.deflated(whole, &content).await
     }
 
     /// Copies an entry as it is stored. If its pack was retired meanwhile, or if the entry is none
@@ -154,7 +151,7 @@ impl<'a> Filling<'a> {
     async fn copy(&mut self, item: &Item, kind: EntryKind) -> Outcome<()> {
         let is_delta = !matches!(kind, EntryKind::Whole(_));
         if let Some(place) = self.plan.place(item).filter(|_| item.is_delta == is_delta)
-            && self.out.copied(kind, &place).await?
+            && self.out.copied(kind, &place, !is_delta).await?
         {
             return Ok(());
         }
@@ -183,24 +180,26 @@ impl<'a> Filling<'a> {
     }
 }
 
-/// Whether a base is looked for, or the object is tried as one.
-fn is_searched(item: &Item) -> bool {
-    item.reuse == Reuse::None && (SMALLEST..=LARGEST).contains(&item.size)
-}
-
 /// The contents of objects in the order of a plan, read some at a time.
 struct Contents {
     /// Those not read yet.
     numbers: VecDeque<u32>,
-    read: VecDeque<(u32, Rc<Vec<u8>>)>,
+    read: VecDeque<(u32, Content)>,
+}
+
+/// The content of an object.
+struct Content {
+    data: Rc<Vec<u8>>,
+    /// Its zlib stream, if it is stored whole in a pack.
+    stream: Option<Vec<u8>>,
 }
 
 impl Contents {
     fn of(plan: &Plan) -> Self {
         let wanted = |item: &Item| match item.object.is_base {
-            true => is_searched(item),
+            true => item.is_searched,
             // What is stored whole is copied.
-            false => is_searched(item) || item.reuse == Reuse::None && item.is_delta || plan.place(item).is_none(),
+            false => item.is_searched || item.reuse == Reuse::None && item.is_delta || plan.place(item).is_none(),
         };
         let order = plan.order().iter().copied();
         Contents {
@@ -210,16 +209,10 @@ impl Contents {
     }
 
     /// The content of an object; `None` if it is not needed.
-    async fn take(&mut self, task: &Task, repo: &Repository, plan: &Plan, number: u32) -> Outcome<Option<Rc<Vec<u8>>>> {
+    async fn take(&mut self, task: &Task, repo: &Repository, plan: &Plan, number: u32) -> Outcome<Option<Content>> {
         if self.read.is_empty() && self.numbers.front() == Some(&number) {
             let batch = self.batch(plan);
-            let items = batch.iter().filter_map(|number| plan.get(*number));
-            let oids: Vec<ObjectId> = items.map(|item| item.object.oid).collect();
-            let objects = object::read_many(task, repo, &oids).await?;
-            self.read = batch
-                .into_iter()
-                .zip(objects.into_iter().map(|object| object.data))
-                .collect();
+            self.read = read(task, repo, plan, &batch).await?.into();
         }
         let next = self.read.pop_front_if(|(next, _)| *next == number);
         Ok(next.map(|(_, content)| content))
@@ -238,4 +231,46 @@ impl Contents {
         }
         batch
     }
+}
+
+/// Reads objects. What is sent and stored whole is read as it is stored, too, in the order of its
+/// pack: it lies scattered, and if no base is found for it, it is copied.
+async fn read(task: &Task, repo: &Repository, plan: &Plan, batch: &[u32]) -> Outcome<Vec<(u32, Content)>> {
+    let mut contents: Vec<(u32, Option<Content>)> = batch.iter().map(|number| (*number, None)).collect();
+    let whole = contents.iter_mut().filter_map(|(number, slot)| {
+        let item = plan
+            .get(*number)
+            .filter(|item| !item.is_delta && !item.object.is_base)?;
+        Some((plan.place(item)?, item, slot))
+    });
+    let mut whole: Vec<_> = whole.collect();
+    whole.sort_unstable_by_key(|(place, ..)| (place.pack.id, place.offset));
+    for (place, item, slot) in whole {
+        let info = Info {
+            kind: item.object.kind,
+            size: item.size,
+        };
+        *slot = match task.race(repo.odb.read_whole(&place, info)).await? {
+            // Packed anew meanwhile: it is elsewhere now.
+            Err(StoreError::Replaced) => None,
+            read => read.at(Stage::Read).map(|Whole { data, stream }| {
+                let stream = Some(stream);
+                Some(Content { data, stream })
+            })?,
+        };
+        task.checkpoint().await?;
+    }
+    let others = contents.iter().filter(|(_, content)| content.is_none());
+    let others = others.filter_map(|(number, _)| Some(plan.get(*number)?.object.oid));
+    let others: Vec<ObjectId> = others.collect();
+    let objects = object::read_many(task, repo, &others).await?;
+    let slots = contents.iter_mut().filter(|(_, content)| content.is_none());
+    for ((_, slot), object) in slots.zip(objects) {
+        let (data, stream) = (object.data, None);
+        *slot = Some(Content { data, stream });
+    }
+    let contents = contents.into_iter();
+    Ok(contents
+        .filter_map(|(number, content)| Some((number, content?)))
+        .collect())
 }

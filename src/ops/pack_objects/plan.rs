@@ -3,7 +3,9 @@
 //! A delta that is stored is sent as it is, if its base is sent as well, or if the other side has it
 //! (`can_reuse_delta` of git's `builtin/pack-objects.c`). Such a delta is written right behind its
 //! base. For all others a base is looked for, in the order of `type_size_sort`: by kind, then by the
-//! hash of the path, then the larger ones first, which are likely the newer ones.
+//! hash of the path, then the larger ones first, which are likely the newer ones. What does not
+//! compress, and has no other version, is not likely to resemble anything: it is copied last, in the
+//! order in which it is stored.
 //!
 //! Memory: about 100 bytes for each object.
 
@@ -18,7 +20,7 @@ use crate::format::oid::ObjectId;
 use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::promisor;
-use crate::store::odb::raw::RawPlace;
+use crate::store::odb::raw::{Found, RawPlace};
 use crate::store::pack_store::LivePack;
 use crate::store::{Fault, StoreError};
 use crate::task::Task;
@@ -28,6 +30,16 @@ pub(super) const DEPTH: u32 = 50;
 
 /// Objects that are looked up together.
 const TOGETHER: usize = 4096;
+
+/// Smaller objects are not worth a delta (`should_attempt_deltas`).
+const SMALLEST: u64 = 50;
+
+/// Larger objects are neither made deltas nor bases: two of them and their tables would be much of
+/// the memory there is.
+const LARGEST: u64 = 16 << 20;
+
+/// What does not compress to so many hundredths does not compress.
+const INCOMPRESSIBLE: u64 = 95;
 
 const NONE: u32 = u32::MAX;
 
@@ -40,6 +52,8 @@ pub(super) struct Item {
     pub(super) reuse: Reuse,
     /// Whether its entry is a delta.
     pub(super) is_delta: bool,
+    /// Whether a base is looked for, or it is tried as one.
+    pub(super) is_searched: bool,
     /// How many deltas lead to it, one by the other, by what is reused.
     pub(super) above: u32,
     /// Where its entry is: the pack's number, [`NONE`] if it has none.
@@ -84,13 +98,11 @@ impl Plan {
             order: Vec::new(),
             objects: 0,
         };
-        bring(task, repo, wish, &objects).await?;
         let mut numbers = HashMap::new();
         let mut deltas = Vec::new();
         for group in objects.chunks(TOGETHER) {
             task.checkpoint().await?;
-            let oids: Vec<ObjectId> = group.iter().map(|object| object.oid).collect();
-            let found = task.race(repo.odb.find_entries(&oids)).await?.at(Stage::Read)?;
+            let found = find(task, repo, wish, group).await?;
             for (object, found) in group.iter().zip(found) {
                 let number = u32::try_from(plan.items.len()).map_err(|_| StoreError::Limit { what: "objects" });
                 let number = number.at(Stage::Request)?;
@@ -178,6 +190,7 @@ impl Plan {
             size,
             reuse: Reuse::None,
             is_delta,
+            is_searched: false,
             above: 0,
             pack,
             offset: place.map_or(0, |place| place.offset),
@@ -297,30 +310,55 @@ impl Plan {
                 }
             })
         });
+        self.choose();
+    }
+
+    /// Chooses the objects for which a base is looked for, and puts those that are only copied behind
+    /// them.
+    fn choose(&mut self) {
+        let path = |items: &[Item], number: Option<&u32>| {
+            let object = items.get(index(*number?))?.object;
+            Some((object.kind, object.hash))
+        };
+        let mut copied = Vec::new();
+        let mut order = Vec::with_capacity(self.order.len());
+        for (at, number) in self.order.iter().enumerate() {
+            let own = path(&self.items, Some(number));
+            let beside = [
+                at.checked_sub(1).and_then(|at| self.order.get(at)),
+                self.order.get(at + 1),
+            ];
+            let is_alone = beside.iter().all(|other| path(&self.items, *other) != own);
+            let Some(item) = self.items.get_mut(index(*number)) else {
+                continue;
+            };
+            let is_whole = item.pack != NONE && !item.is_delta;
+            let stored = (item.end - item.offset).saturating_mul(100);
+            let is_hopeless = is_alone && is_whole && stored > item.size.saturating_mul(INCOMPRESSIBLE);
+            item.is_searched = item.reuse == Reuse::None && (SMALLEST..=LARGEST).contains(&item.size) && !is_hopeless;
+            match item.object.kind == Kind::Blob && is_whole && !item.is_searched && !item.object.is_base {
+                true => copied.push((item.pack, item.offset, *number)),
+                false => order.push(*number),
+            }
+        }
+        copied.sort_unstable();
+        order.extend(copied.into_iter().map(|(_, _, number)| number));
+        self.order = order;
     }
 }
 
-/// Sees to it that what is to be sent is here.
-async fn bring(task: &Task, repo: &Repository, wish: &Wish<'_>, objects: &[Object]) -> Outcome<()> {
-    if wish.promised {
-        return Ok(());
+/// Where objects are. What is to be sent and not here is fetched.
+async fn find(task: &Task, repo: &Repository, wish: &Wish<'_>, objects: &[Object]) -> Outcome<Vec<Option<Found>>> {
+    let oids: Vec<ObjectId> = objects.iter().map(|object| object.oid).collect();
+    let found = task.race(repo.odb.find_entries(&oids)).await?.at(Stage::Read)?;
+    let absent = objects.iter().zip(&found);
+    let absent = absent.filter(|(object, found)| found.is_none() && !object.is_base);
+    let absent: Vec<ObjectId> = absent.map(|(object, _)| object.oid).collect();
+    if absent.is_empty() || wish.promised {
+        return Ok(found);
     }
-    let mut absent = Vec::new();
-    let sent: Vec<ObjectId> = objects
-        .iter()
-        .filter(|object| !object.is_base)
-        .map(|object| object.oid)
-        .collect();
-    for oids in sent.chunks(TOGETHER) {
-        let infos = task.race(repo.odb.info(oids)).await?.at(Stage::Read)?;
-        absent.extend(
-            oids.iter()
-                .zip(infos)
-                .filter(|(_, info)| info.is_none())
-                .map(|(oid, _)| *oid),
-        );
-    }
-    promisor::need(task, repo, &absent).await
+    promisor::need(task, repo, &absent).await?;
+    task.race(repo.odb.find_entries(&oids)).await?.at(Stage::Read)
 }
 
 /// A number as an index.

@@ -72,11 +72,22 @@ impl<'a> Out<'a> {
         self.stream(&stream).await
     }
 
-    /// Copies an entry as it is stored, with another header. False if its pack was retired before
+    /// Writes an entry whose zlib stream is here already.
+    pub(super) async fn streamed(&mut self, kind: EntryKind, size: u64, stream: &[u8]) -> Outcome<()> {
+        self.pack.header(kind, size, &mut self.buffer);
+        self.stream(stream).await
+    }
+
+    /// Copies an entry as it is stored, with another header; `goes_on`: what follows in its pack is
+    /// copied next. False if its pack was retired before
     /// anything was written; what it held has to be read elsewhere then.
-    pub(super) async fn copied(&mut self, kind: EntryKind, place: &RawPlace) -> Outcome<bool> {
+    pub(super) async fn copied(&mut self, kind: EntryKind, place: &RawPlace, goes_on: bool) -> Outcome<bool> {
         let gathers = place.end - place.offset <= GATHERED;
-        let mut entry = match self.odb.raw_entry(place).await {
+        let mut entry = match self
+            .odb
+            .raw_entry(place, if goes_on { place.pack.bytes } else { place.end })
+            .await
+        {
             Err(StoreError::Replaced) => return Ok(false),
             entry => entry.at(Stage::Read)?,
         };

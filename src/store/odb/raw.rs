@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::locate::find;
 use super::{Info, Odb};
 use crate::format::oid::ObjectId;
-use crate::format::pack::entry::{self, EntryHeader};
+use crate::format::pack::entry::{self, EntryHeader, EntryKind};
 use crate::host::Read;
 use crate::store::error::{Fault, StoreError};
 use crate::store::objects;
@@ -15,8 +15,9 @@ use crate::store::pack_store::LivePack;
 /// Bytes of the longest header of an entry, and some more.
 const HEADER: usize = 40;
 
-/// Objects that are looked up together.
-const TOGETHER: usize = 4096;
+/// Objects that are looked up together. Of those that have a row each, some platforms read the whole
+/// row to answer with its front.
+const TOGETHER: usize = 512;
 
 /// Where an object is, and as what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,21 @@ pub(crate) struct RawPlace {
     pub(crate) crc32: u32,
 }
 
+/// An object that is stored whole.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    /// Its content, which hashes to its id.
+    pub(crate) data: Rc<Vec<u8>>,
+    /// Its zlib stream.
+    pub(crate) stream: Vec<u8>,
+}
+
 /// An entry that is being read.
 pub(crate) struct RawEntry<'a> {
     odb: &'a Odb,
     place: RawPlace,
+    /// Where whoever reads will stop.
+    until: u64,
     header: EntryHeader,
     /// What is read next.
     at: u64,
@@ -118,20 +130,40 @@ impl Odb {
         Ok(found)
     }
 
-    /// Begins to read an entry. Nothing keeps the pack from being retired meanwhile but the writer's
+    /// Reads an object that is stored whole, both as it is stored and as it is.
+    pub(crate) async fn read_whole(&self, place: &RawPlace, info: Info) -> Result<Whole, StoreError> {
+        let mut entry = self.raw_entry(place, place.end).await?;
+        let header = entry.header();
+        if header.kind != EntryKind::Whole(info.kind) || header.size != info.size {
+            return Err(place.fail(Fault::Inconsistent("is not what its index says")));
+        }
+        let mut stream = Vec::new();
+        while let Some(piece) = entry.next().await? {
+            stream.extend_from_slice(piece.bytes());
+        }
+        let mut data = Vec::new();
+        let inflated = self.caches.borrow_mut().inflater.inflate(&stream, info.size, &mut data);
+        inflated.map_err(|_| place.fail(Fault::Inflate))?;
+        objects::verify(&place.oid, info.kind, &data)?;
+        let data = Rc::new(data);
+        Ok(Whole { data, stream })
+    }
+
+    /// Begins to read an entry; `until` is where in the pack the caller will stop, of this entry or
+    /// of those that follow: so far it is worth reading ahead. Nothing keeps the pack from being retired meanwhile but the writer's
     /// lock: a read without it may fail for that reason,
     /// and says so ([`StoreError::Replaced`]).
-    pub(crate) async fn raw_entry(&self, place: &RawPlace) -> Result<RawEntry<'_>, StoreError> {
-        let opened = self.raw_entry_now(place).await;
+    pub(crate) async fn raw_entry(&self, place: &RawPlace, until: u64) -> Result<RawEntry<'_>, StoreError> {
+        let opened = self.raw_entry_now(place, until).await;
         self.replaced(place.pack.id, opened).await
     }
 
-    async fn raw_entry_now(&self, place: &RawPlace) -> Result<RawEntry<'_>, StoreError> {
+    async fn raw_entry_now(&self, place: &RawPlace, until: u64) -> Result<RawEntry<'_>, StoreError> {
         // The header may lie across two chunks.
         let mut bytes = Vec::with_capacity(2 * HEADER);
         while bytes.len() < HEADER && place.offset + (bytes.len() as u64) < place.end {
             let at = place.offset + bytes.len() as u64;
-            let (chunk, within) = self.chunk_at(&place.pack, at).await?;
+            let (chunk, within) = self.chunk_at(&place.pack, at, until).await?;
             let rest = chunk.get(within..).unwrap_or_default();
             let left = usize::try_from(place.end - at).unwrap_or(usize::MAX).min(HEADER);
             bytes.extend_from_slice(rest.get(..left).unwrap_or(rest));
@@ -145,6 +177,7 @@ impl Odb {
         Ok(RawEntry {
             odb: self,
             place: *place,
+            until,
             header,
             at: place.offset + bytes.len() as u64,
             crc,
@@ -179,7 +212,7 @@ impl RawEntry<'_> {
                 false => Err(self.place.fail(Fault::Checksum)),
             };
         }
-        let (chunk, within) = self.odb.chunk_at(&self.place.pack, self.at).await?;
+        let (chunk, within) = self.odb.chunk_at(&self.place.pack, self.at, self.until).await?;
         let left = usize::try_from(self.place.end - self.at).unwrap_or(usize::MAX);
         let length = (chunk.len() - within).min(left);
         let piece = Piece { chunk, within, length };

@@ -103,3 +103,32 @@ fn a_level_of_compression_counts_for_what_is_not_compressed_yet() {
         "{fast}, {best}"
     );
 }
+
+#[test]
+fn versions_of_a_file_that_does_not_compress_are_deltas_of_each_other_all_the_same() {
+    let scratch = Scratch::new("pack-random");
+    let git = Repo::init(scratch.path().join("git"), "main").unwrap();
+    let mut random = Random::new(8);
+    let mut bytes: Vec<u8> = (0..60_000).map(|_| random.any().to_le_bytes()[0]).collect();
+    let mut stream = Vec::new();
+    for version in 0..10 {
+        bytes[version * 5000] ^= 1;
+        let head = format!(
+            "commit refs/heads/main\ncommitter A <a@b.c> {} +0000\ndata 2\ne\n",
+            1_700_000_000 + version
+        );
+        stream.extend(format!("{head}M 644 inline image\ndata {}\n", bytes.len()).into_bytes());
+        stream.extend_from_slice(&bytes);
+        // And one that has no other version.
+        stream.extend(format!("\nM 644 inline other{version}\ndata 300\n").into_bytes());
+        stream.extend((0..300).map(|_| random.any().to_le_bytes()[0]));
+        stream.push(b'\n');
+    }
+    git.git_with(["fast-import", "--quiet"], &stream).unwrap();
+    let want = [git.git_line(["rev-parse", "main"]).unwrap().parse().unwrap()];
+    for layout in LAYOUTS {
+        let pack = load(&git, layout, &want, &[]).pack(&Wish::new(&want, &[]));
+        assert!(pack.len() < 70_000, "{layout:?}: {}", pack.len());
+        Server::new("pack-random-server", &git, &[]).take(&pack, false, &want);
+    }
+}
