@@ -133,13 +133,25 @@ fn describe_body(body: &RequestBody) -> Result<JsValue, JsValue> {
 #[derive(Default)]
 struct WebParts {
     blobs: js_sys::Array,
+    /// What pieces pass through, one after the other: a new array for each is left to the garbage
+    /// collector, which lets many mebibytes of them gather.
+    passage: Option<Uint8Array>,
     length: u64,
 }
 
 impl Parts for WebParts {
     fn push(&mut self, bytes: Vec<u8>) -> Async<'_, Result<(), HttpError>> {
         Box::pin(async move {
-            let blob = blob_of([bytes.as_slice()]).map_err(cannot_be_made)?;
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let passage = match self.passage.take().filter(|passage| passage.length() >= length) {
+                Some(passage) => passage,
+                None => Uint8Array::new_with_length(length),
+            };
+            let piece = passage.subarray(0, length);
+            piece.copy_from(&bytes);
+            let pieces = js_sys::Array::of1(&piece);
+            let blob = web_sys::Blob::new_with_u8_array_sequence(&pieces).map_err(cannot_be_made)?;
+            self.passage = Some(passage);
             self.length += bytes.len() as u64;
             drop(bytes);
             // A Blob's bytes stay with this process until the browser has fetched them. It has once

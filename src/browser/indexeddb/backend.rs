@@ -207,11 +207,29 @@ fn found(value: &JsValue, range: Option<&std::ops::Range<u64>>) -> Result<Option
         return Err(StorageError::Corrupt { detail });
     };
     let Some(range) = range else {
-        return Ok(Some(bytes.to_vec()));
+        let copy = bytes.to_vec();
+        let_go(bytes);
+        return Ok(Some(copy));
     };
     let clip = |at: u64| u32::try_from(at).unwrap_or(u32::MAX).min(bytes.length());
     let (start, end) = (clip(range.start), clip(range.end));
     Ok(Some(bytes.subarray(start, end.max(start)).to_vec()))
+}
+
+/// Gives back the memory of a large value, which nobody else has: the garbage collector lets more of
+/// them gather than the whole engine takes. Where `ArrayBuffer.prototype.transfer` (ES2024) does not
+/// exist it is left to it.
+fn let_go(bytes: &Uint8Array) {
+    const LARGE: u32 = 64 << 10;
+    if bytes.length() < LARGE {
+        return;
+    }
+    let buffer = bytes.buffer();
+    let transfer = Reflect::get(&buffer, &JsValue::from_str("transfer"));
+    if let Ok(Ok(transfer)) = transfer.map(JsCast::dyn_into::<Function>) {
+        // What cannot be given back is collected later.
+        let _ = transfer.call1(&buffer, &JsValue::from(0));
+    }
 }
 
 fn key_bytes(key: &JsValue) -> Vec<u8> {
