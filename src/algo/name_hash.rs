@@ -1,14 +1,21 @@
 //! A number for a path that puts what is likely to resemble each other side by side: git's
 //! `pack_name_hash`. The last sixteen characters count, the last of them most, so that files of one
-//! name or of one ending come together; white space does not count.
+//! name or of one ending come together; white space does not count. Many paths share one number.
 
-/// The hash of a path so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NameHash(u32);
+/// The hash of a path so far. Two that are equal are, but for a rare chance, of one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NameHash {
+    order: u32,
+    /// Of the whole path: FNV-1a.
+    path: u32,
+}
 
 impl NameHash {
     /// Of the root: the empty path.
-    pub const ROOT: NameHash = NameHash(0);
+    pub const ROOT: NameHash = NameHash {
+        order: 0,
+        path: 0x811c_9dc5,
+    };
 
     /// Of an entry of the directory whose hash this is.
     pub fn enter(self, name: &[u8]) -> NameHash {
@@ -20,7 +27,25 @@ impl NameHash {
 
     fn add(self, bytes: &[u8]) -> NameHash {
         let counts = bytes.iter().filter(|byte| !matches!(byte, b' ' | b'\t'..=b'\r'));
-        NameHash(counts.fold(self.0, |hash, byte| (hash >> 2).wrapping_add(u32::from(*byte) << 24)))
+        NameHash {
+            order: counts.fold(self.order, |hash, byte| {
+                (hash >> 2).wrapping_add(u32::from(*byte) << 24)
+            }),
+            path: bytes.iter().fold(self.path, |hash, byte| {
+                (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+            }),
+        }
+    }
+
+    /// The number.
+    pub fn order(self) -> u32 {
+        self.order
+    }
+}
+
+impl Default for NameHash {
+    fn default() -> Self {
+        NameHash::ROOT
     }
 }
 
@@ -36,7 +61,7 @@ mod tests {
         let whole = |path: &str| {
             path.split('/')
                 .fold(NameHash::ROOT, |hash, name| hash.enter(name.as_bytes()))
-                .0
+                .order()
         };
         for (path, expected) in [
             ("", 0),
@@ -49,5 +74,14 @@ mod tests {
         ] {
             assert_eq!(whole(path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn paths_of_one_number_are_told_apart() {
+        let enter = |names: [&str; 2]| NameHash::ROOT.enter(names[0].as_bytes()).enter(names[1].as_bytes());
+        let (one, other) = (enter(["a", "b c"]), enter(["a", "bc"]));
+        assert_eq!(one.order(), other.order());
+        assert_ne!(one, other);
+        assert_eq!(one, enter(["a", "b c"]));
     }
 }

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 
 use super::Wish;
 use super::count::{Counted, Object};
+use crate::algo::name_hash::NameHash;
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -301,12 +302,12 @@ impl Plan {
             let item = items.get(index(*number))?;
             Some(match item.object.kind {
                 // As they were found: newest first.
-                Kind::Commit => (0, Reverse(Default::default()), false, Reverse(0)),
-                Kind::Tag => (1, Reverse(Default::default()), false, Reverse(0)),
+                Kind::Commit => (0, Reverse(0), false, Reverse(0)),
+                Kind::Tag => (1, Reverse(0), false, Reverse(0)),
                 kind => {
                     let place = if kind == Kind::Tree { 2 } else { 3 };
                     let Object { hash, is_base, .. } = item.object;
-                    (place, Reverse(hash), !is_base, Reverse(item.size))
+                    (place, Reverse(hash.order()), !is_base, Reverse(item.size))
                 }
             })
         });
@@ -316,24 +317,19 @@ impl Plan {
     /// Chooses the objects for which a base is looked for, and puts those that are only copied behind
     /// them.
     fn choose(&mut self) {
-        let path = |items: &[Item], number: Option<&u32>| {
-            let object = items.get(index(*number?))?.object;
-            Some((object.kind, object.hash))
-        };
+        let mut versions: HashMap<NameHash, u32> = HashMap::new();
+        for item in &self.items {
+            *versions.entry(item.object.hash).or_default() += 1;
+        }
         let mut copied = Vec::new();
         let mut order = Vec::with_capacity(self.order.len());
-        for (at, number) in self.order.iter().enumerate() {
-            let own = path(&self.items, Some(number));
-            let beside = [
-                at.checked_sub(1).and_then(|at| self.order.get(at)),
-                self.order.get(at + 1),
-            ];
-            let is_alone = beside.iter().all(|other| path(&self.items, *other) != own);
+        for number in &self.order {
             let Some(item) = self.items.get_mut(index(*number)) else {
                 continue;
             };
             let is_whole = item.pack != NONE && !item.is_delta;
             let stored = (item.end - item.offset).saturating_mul(100);
+            let is_alone = versions.get(&item.object.hash) == Some(&1);
             let is_hopeless = is_alone && is_whole && stored > item.size.saturating_mul(INCOMPRESSIBLE);
             item.is_searched = item.reuse == Reuse::None && (SMALLEST..=LARGEST).contains(&item.size) && !is_hopeless;
             match item.object.kind == Kind::Blob && is_whole && !item.is_searched && !item.object.is_base {
