@@ -4,9 +4,11 @@
 
 mod example;
 mod generate;
+mod project;
 
 pub use example::example;
 pub use generate::{Random, generate};
+pub use project::{Shape, VERSION as PROJECT_VERSION, pack, project};
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};

@@ -1,6 +1,8 @@
 //! `cargo xtask bench NAME`: gitside in headless Chromium beside git, with the same server, in
 //! interleaved pairs. The measuring is done by `benches/browser/NAME.mjs`.
 
+mod repositories;
+
 use std::process::Command;
 
 use crate::build::{Profile, build};
@@ -19,6 +21,9 @@ pub fn bench(arguments: &[String]) -> Result<()> {
         Some((name, rest)) => (name.as_str(), rest),
         None => return Err(format!("which one? {there_is}")),
     };
+    if name == "repositories" {
+        return repositories::command(rest);
+    }
     if !BENCHMARKS.contains(&name) {
         return Err(format!("there is no benchmark '{name}'. {there_is}"));
     }
