@@ -1,0 +1,126 @@
+//! A message as a sequence of blocks, the padding of FIPS 180-4 included.
+
+use crate::lanes::LANES;
+
+/// What is compressed at once.
+pub(crate) type Block = [u8; BLOCK];
+const BLOCK: usize = 64;
+
+/// A message, in two parts that need not lie together.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// What comes first, for example the header of a Git object.
+    pub head: &'a [u8],
+    /// The rest.
+    pub body: &'a [u8],
+}
+
+/// Walks over the blocks of a message. Those that lie in the body are not copied.
+pub(crate) struct Blocks<'a> {
+    message: Message<'a>,
+    /// The length that the padding tells, in bytes.
+    length: u64,
+    /// Where the next block begins; the end once there is none.
+    at: usize,
+    end: usize,
+    /// The next block, if it is not wholly in the body.
+    made: Block,
+}
+
+impl<'a> Blocks<'a> {
+    pub(crate) fn new(message: Message<'a>) -> Self {
+        let size = message.head.len() + message.body.len();
+        Self::ending(message, size as u64)
+    }
+
+    /// The last blocks of a message of `length` bytes, of which only `message` is left.
+    pub(crate) fn ending(message: Message<'a>, length: u64) -> Self {
+        let size = message.head.len() + message.body.len();
+        // A byte that ends it, and eight for its length.
+        let end = (size + 9).next_multiple_of(BLOCK);
+        let mut blocks = Blocks {
+            message,
+            length,
+            at: 0,
+            end,
+            made: [0; BLOCK],
+        };
+        blocks.prepare();
+        blocks
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.end
+    }
+
+    /// Blocks that come next: at least one, unless it is at the end.
+    pub(crate) fn next(&self) -> &[Block] {
+        match self.in_body() {
+            [] if self.is_at_end() => &[],
+            [] => std::slice::from_ref(&self.made),
+            blocks => blocks,
+        }
+    }
+
+    /// Leaves `count` of the blocks behind.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.at = self.end.min(self.at + BLOCK * count);
+        self.prepare();
+    }
+
+    /// Moves up to four blocks to `group`, and answers how many.
+    pub(crate) fn take(&mut self, group: &mut [Block; LANES]) -> usize {
+        let mut taken = 0;
+        for (to, from) in group.iter_mut().zip(self.in_body()) {
+            *to = *from;
+            taken += 1;
+        }
+        self.at += BLOCK * taken;
+        for to in group.iter_mut().skip(taken) {
+            if self.is_at_end() {
+                break;
+            }
+            self.make(to);
+            self.at += BLOCK;
+            taken += 1;
+        }
+        taken
+    }
+
+    /// The whole blocks from here on that lie in the body.
+    fn in_body(&self) -> &'a [Block] {
+        let at = self.at.checked_sub(self.message.head.len());
+        let rest = at.and_then(|at| self.message.body.get(at..));
+        rest.unwrap_or_default().as_chunks().0
+    }
+
+    fn prepare(&mut self) {
+        if !self.is_at_end() && self.in_body().is_empty() {
+            let mut block = [0; BLOCK];
+            self.make(&mut block);
+            self.made = block;
+        }
+    }
+
+    /// The block that comes next, from wherever its bytes are.
+    fn make(&self, block: &mut Block) {
+        let Message { head, body } = self.message;
+        let from_head = head.get(self.at..).unwrap_or_default();
+        let from_body = body.get(self.at.saturating_sub(head.len())..).unwrap_or_default();
+        let end_mark: &[u8] = if self.at <= head.len() + body.len() {
+            &[0x80]
+        } else {
+            &[]
+        };
+        let mut room: &mut [u8] = block;
+        for bytes in [from_head, from_body, end_mark] {
+            let (to, left) = room.split_at_mut(bytes.len().min(room.len()));
+            to.copy_from_slice(&bytes[..to.len()]);
+            room = left;
+        }
+        room.fill(0);
+        if self.at + BLOCK == self.end {
+            block[BLOCK - 8..].copy_from_slice(&(8 * self.length).to_be_bytes());
+        }
+    }
+}
