@@ -24,6 +24,9 @@
 //! | `browser` | wasm only: the host traits over `fetch`, IndexedDB, Web Locks, timers | `host` |
 //! | `js` | wasm only: the exports; converts and decides nothing | `ops`, `browser`, `error`, `task`, `host` |
 //!
+//! SHA-1 is a crate of its own, [`gitside_sha1`] in `sha1/`, which `format` uses: it is compiled for
+//! speed, and this one for size.
+//!
 //! Start reading at [`ops::clone`]: it is a list of the steps of a clone, and each step names the
 //! module that knows how.
 //!
