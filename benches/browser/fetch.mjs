@@ -59,6 +59,7 @@ const server = await startServer({ git: repositories });
 const url = server.url('/test/source.git');
 const copy = path.join(work, 'by-git');
 const browser = await Browser.start();
+/** @type {Array<Awaited<ReturnType<typeof measure>>>} */
 const results = [];
 try {
   const page = await browser.page(server.url('/e2e/blank.html'));

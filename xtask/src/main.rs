@@ -21,7 +21,8 @@ The commands of gitside.
                                      repositories on this machine
   cargo xtask test [STEP…]           every test, or the steps named (--list shows them)
   cargo xtask build [--debug]        pkg/wasm from the Rust sources
-  cargo xtask bench clone [OPTION…]  a clone in the browser beside git's, see --help after it
+  cargo xtask bench [OPTION…]        gitside in the browser beside git, and beside other clients;
+                                     --help tells the options
   cargo xtask lint                   formatting and clippy, natively and for wasm32
 
 Tools that are missing are installed into a folder of this project's own:

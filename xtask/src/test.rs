@@ -88,7 +88,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "types",
-        about: "tsc over the package, the viewer and tests/types",
+        about: "tsc over the package, the viewer, tests/types and the benchmarks",
         after: Some("build"),
         run: types,
     },
@@ -97,6 +97,12 @@ const STEPS: &[Step] = &[
         about: "the packed package, installed by a stranger",
         after: Some("build"),
         run: package,
+    },
+    Step {
+        name: "benches",
+        about: "what the benchmarks make of their figures",
+        after: None,
+        run: benches,
     },
     Step {
         name: "e2e",
@@ -366,24 +372,37 @@ fn browser_tests(manifest: &str) -> Vec<String> {
 }
 
 fn types(installed: &Installed) -> Result<Done> {
-    let mut command = Command::new(&installed.node);
-    command
-        .current_dir(root())
-        .args(["tests/node_modules/typescript/bin/tsc", "--project", "tests/types"]);
     let own = format!("{}/", text(&root()));
     let mut checked = 0_u64;
-    let succeeded = watch(command.arg("--listFiles"), |line| {
-        checked += u64::from(line.starts_with(&own) && !line.contains("/node_modules/"));
-    })?;
-    match (succeeded, checked) {
-        (false, _) => Err("the types do not fit, see above".into()),
-        (true, 0) => Err("no file was checked".into()),
-        (true, _) => Ok(Done::Checked(format!("{checked} files checked"))),
+    // What runs in browsers, and what runs in Node.js.
+    for project in ["tests/types", "tests/types/node.json"] {
+        let mut command = Command::new(&installed.node);
+        command.current_dir(root()).args([
+            "tests/node_modules/typescript/bin/tsc",
+            "--listFiles",
+            "--project",
+            project,
+        ]);
+        let before = checked;
+        let succeeded = watch(&mut command, |line| {
+            checked += u64::from(line.starts_with(&own) && !line.contains("/node_modules/"));
+        })?;
+        if !succeeded {
+            return Err("the types do not fit, see above".into());
+        }
+        if checked == before {
+            return Err(format!("{project}: no file was checked"));
+        }
     }
+    Ok(Done::Checked(format!("{checked} files checked")))
 }
 
 fn package(installed: &Installed) -> Result<Done> {
     node_tests(installed, "tests/package")
+}
+
+fn benches(installed: &Installed) -> Result<Done> {
+    node_tests(installed, "benches/browser")
 }
 
 fn e2e(installed: &Installed) -> Result<Done> {

@@ -86,29 +86,27 @@ impl Tools {
 
     /// Node.js and the packages of `tests/package-lock.json`. Answers node's path.
     pub fn node(&self) -> Result<PathBuf> {
-        let (node, npm) = match (on_path(&["node"]), on_path(&["npm"])) {
-            (Some(node), Some(npm)) => (node, npm),
-            _ => {
-                apt(&["nodejs", "npm"])?;
-                let node = on_path(&["node"]).ok_or("node is not on the PATH after its installation")?;
-                (
-                    node,
-                    on_path(&["npm"]).ok_or("npm is not on the PATH after its installation")?,
-                )
-            }
-        };
-        let tests = root().join("tests");
-        let lock = fs::read(tests.join("package-lock.json")).map_err(|error| format!("package-lock.json: {error}"))?;
-        let installed = tests.join("node_modules/.installed-lock");
-        if fs::read(&installed).is_ok_and(|old| old == lock) {
-            return Ok(node);
+        if on_path(&["node"]).is_none() || on_path(&["npm"]).is_none() {
+            apt(&["nodejs", "npm"])?;
         }
-        eprintln!("tools: installing the npm packages of tests/package-lock.json");
+        self.packages("tests")?;
+        on_path(&["node"]).ok_or_else(|| "node is not on the PATH after its installation".into())
+    }
+
+    /// The packages of a folder's `package-lock.json`.
+    pub fn packages(&self, folder: &str) -> Result<()> {
+        let npm = on_path(&["npm"]).ok_or("npm is not on the PATH")?;
+        let place = root().join(folder);
+        let lock = fs::read(place.join("package-lock.json")).map_err(|error| format!("package-lock.json: {error}"))?;
+        let installed = place.join("node_modules/.installed-lock");
+        if fs::read(&installed).is_ok_and(|old| old == lock) {
+            return Ok(());
+        }
+        eprintln!("tools: installing the npm packages of {folder}/package-lock.json");
         run(Command::new(npm)
-            .current_dir(&tests)
+            .current_dir(&place)
             .args(["ci", "--no-audit", "--no-fund"]))?;
-        fs::write(&installed, lock).map_err(|error| format!("{}: {error}", installed.display()))?;
-        Ok(node)
+        fs::write(&installed, lock).map_err(|error| format!("{}: {error}", installed.display()))
     }
 
     /// Chromium, or a browser like it.
@@ -248,12 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn the_npm_lock_file_names_no_place_to_download_from() {
-        let lock = fs::read_to_string(root().join("tests/package-lock.json")).unwrap();
-        assert!(lock.contains("node_modules/playwright-core"));
-        assert!(
-            !lock.contains("\"resolved\"") && !lock.contains("://"),
-            "an address is in package-lock.json"
-        );
+    fn the_npm_lock_files_name_no_place_to_download_from() {
+        for (folder, package) in [("tests", "playwright-core"), ("benches", "isomorphic-git")] {
+            let lock = fs::read_to_string(root().join(folder).join("package-lock.json")).unwrap();
+            assert!(lock.contains(&format!("node_modules/{package}")));
+            assert!(
+                !lock.contains("\"resolved\"") && !lock.contains("://"),
+                "an address is in {folder}/package-lock.json"
+            );
+        }
     }
 }

@@ -13,10 +13,11 @@ export class Browser {
   /** What pages complained of and no test expected. @type {string[]} */
   complaints = [];
   /** @type {import('playwright-core').BrowserContext} */
-  context;
+  context = /** @type {any} */ (undefined);
 
-  static async start() {
-    const browser = new Browser(mkdtempSync(path.join(tmpdir(), 'gitside-profile-')));
+  /** @param {string} [profile] a folder, which becomes the browser's */
+  static async start(profile = mkdtempSync(path.join(tmpdir(), 'gitside-profile-'))) {
+    const browser = new Browser(profile);
     await browser.#launch();
     return browser;
   }

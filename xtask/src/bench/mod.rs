@@ -1,5 +1,5 @@
-//! `cargo xtask bench NAME`: gitside in headless Chromium beside git, with the same server, in
-//! interleaved pairs. The measuring is done by `benches/browser/NAME.mjs`.
+//! `cargo xtask bench`: gitside in headless Chromium beside native git and other browser clients,
+//! with the same server. The measuring is done by `benches/browser/*.mjs`, see `benches/README.md`.
 
 mod repositories;
 
@@ -11,28 +11,38 @@ use crate::sh::run;
 use crate::tools::Tools;
 use crate::{Result, root};
 
-/// What there is.
-const BENCHMARKS: &[&str] = &["clone", "fetch", "push"];
+/// What has a benchmark of its own, with more cases than the suite.
+const ALONE: [&str; 2] = ["fetch", "push"];
 
-/// Runs a benchmark by name.
+/// Runs the suite, or the benchmark that is named first.
 pub fn bench(arguments: &[String]) -> Result<()> {
-    let there_is = format!("There is: {}", BENCHMARKS.join(", "));
-    let (name, rest) = match arguments.split_first() {
-        Some((name, rest)) => (name.as_str(), rest),
-        None => return Err(format!("which one? {there_is}")),
+    let (script, options) = match arguments.split_first() {
+        Some((name, rest)) if name == "repositories" => return repositories::command(rest),
+        Some((name, rest)) if ALONE.contains(&name.as_str()) => (name.as_str(), rest),
+        Some((name, _)) if !name.starts_with('-') => {
+            return Err(format!(
+                "there is no benchmark '{name}'. There is: repositories, {}, and all of it without a name",
+                ALONE.join(", ")
+            ));
+        }
+        _ => ("bench", arguments),
     };
-    if name == "repositories" {
-        return repositories::command(rest);
-    }
-    if !BENCHMARKS.contains(&name) {
-        return Err(format!("there is no benchmark '{name}'. {there_is}"));
-    }
     let tools = Tools::open()?;
     let (node, chrome) = (tools.node()?, tools.chrome()?);
+    if options.iter().any(|option| option.starts_with("--peers")) {
+        tools.packages("benches")?;
+    }
     drop(tools);
     build(Profile::Release)?;
+    let (server, generator, folder) = (server()?, repositories::generator()?, repositories::folder());
     let mut command = Command::new(node);
-    command.current_dir(root());
-    command.arg(format!("benches/browser/{name}.mjs")).args(rest);
-    run(command.env("CHROME", chrome).env("GITSIDE_SERVER", server()?))
+    command
+        .current_dir(root())
+        .arg(format!("benches/browser/{script}.mjs"))
+        .args(options)
+        .env("CHROME", chrome)
+        .env("GITSIDE_SERVER", server)
+        .env("GITSIDE_PROJECT", generator)
+        .env("GITSIDE_PROJECTS", folder);
+    run(&mut command)
 }

@@ -1,41 +1,40 @@
 //! `cargo xtask bench repositories`: the repositories that the benchmarks clone, from a seed.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::sh::{cargo, output, run};
+use crate::sh::{cargo, run};
 use crate::{Result, target};
 
 /// The sizes that are made unless told otherwise, in objects.
 const SIZES: [&str; 4] = ["1000", "50000", "250000", "1000000"];
-/// The seed of those whose figures are told.
-const SEED: &str = "1";
 
-/// `cargo xtask bench repositories [--seed N] [SIZE…]`
+/// Makes those that are not there yet, and says where each is and what it is like.
 pub fn command(arguments: &[String]) -> Result<()> {
     let (seed, sizes) = match arguments {
         [flag, seed, sizes @ ..] if flag == "--seed" => (seed.as_str(), sizes),
-        sizes => (SEED, sizes),
+        sizes => ("1", sizes),
     };
-    let all = SIZES.map(str::to_owned);
-    let sizes = if sizes.is_empty() { &all[..] } else { sizes };
-    for (path, shape) in make(seed, sizes)? {
-        println!("{path}\n  {shape}");
+    let mut make = Command::new(generator()?);
+    make.args(["--seed", seed]).arg(folder());
+    if sizes.is_empty() {
+        make.args(SIZES);
+    } else {
+        make.args(sizes);
     }
-    Ok(())
+    run(&mut make)
 }
 
-/// Makes those that are not there yet, and answers the path and the shape of each.
-pub fn make(seed: &str, sizes: &[String]) -> Result<Vec<(String, String)>> {
-    run(cargo().args(["build", "--quiet", "--package", "gitside-server"]))?;
-    let program = target()
-        .join("debug/gitside-project")
-        .with_extension(std::env::consts::EXE_EXTENSION);
-    let folder = target().join("bench-repositories");
-    let mut make = Command::new(program);
-    let told = output(make.args(["--seed", seed]).arg(folder).args(sizes))?;
-    Ok(told
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .map(|(path, shape)| (path.to_owned(), shape.to_owned()))
-        .collect())
+/// The program that makes them, built if need be.
+pub fn generator() -> Result<PathBuf> {
+    run(cargo().args(["build", "--package", "gitside-server", "--bin", "gitside-project"]))?;
+    Ok(target()
+        .join("debug")
+        .join("gitside-project")
+        .with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+/// Where they are kept.
+pub fn folder() -> PathBuf {
+    target().join("bench-repositories")
 }
