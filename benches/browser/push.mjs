@@ -178,8 +178,8 @@ async function weigh(content, run) {
     const seconds = (performance.now() - start) / 1000;
     const channel = new BroadcastChannel('gitside-bench');
     const wasm = await new Promise((resolve) => {
-      channel.onmessage = ({ data }) => data !== 'look' && resolve(data.memory);
-      channel.postMessage('look');
+      channel.onmessage = ({ data }) => data !== 'memory?' && resolve(data.memory);
+      channel.postMessage('memory?');
     });
     channel.close();
     return { ok, objects, seconds, wasm };

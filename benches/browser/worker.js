@@ -33,7 +33,8 @@ for (const prototype of /** @type {any[]} */ ([IDBObjectStore.prototype, IDBInde
 
 const channel = new BroadcastChannel('gitside-bench');
 channel.addEventListener('message', ({ data }) => {
-  if (data === 'look') channel.postMessage({ memory: memory?.buffer.byteLength ?? 0, rows, requests });
+  if (data === 'memory?') channel.postMessage({ memory: memory?.buffer.byteLength });
+  if (data === 'reads?') channel.postMessage({ rows, requests });
 });
 
 await import('/pkg/worker.js');

@@ -68,9 +68,9 @@ export async function load(name, options) {
     async reads() {
       const channel = new BroadcastChannel('gitside-bench');
       const answer = new Promise((resolve) => {
-        channel.onmessage = ({ data }) => data !== 'look' && resolve(data);
+        channel.onmessage = ({ data }) => data !== 'reads?' && resolve(data);
       });
-      channel.postMessage('look');
+      channel.postMessage('reads?');
       const reads = await answer;
       channel.close();
       return /** @type {{ rows: number, requests: number }} */ (reads);
