@@ -18,14 +18,39 @@ use crate::rounds::Expanded;
 use crate::vectors::{Type, Vector};
 
 /// The vectors that are not ruled out.
-pub(crate) struct Candidates([(Type, u32, Lanes); 4]);
+pub(crate) struct Candidates {
+    one: Lanes,
+    one_rotated: Lanes,
+    two: Lanes,
+    two_rotated: Lanes,
+}
 
 impl Candidates {
-    pub(crate) fn of(&self, lane: usize) -> impl Iterator<Item = Vector> {
-        self.0.iter().flat_map(move |&(r#type, b, row)| {
-            let row = row.to_array()[lane];
-            let set = (FIRST..32 + FIRST).filter(move |k| row >> (k - FIRST) & 1 == 1);
-            set.map(move |k| Vector { r#type, k, b })
+    pub(crate) const NONE: Self = Candidates {
+        one: Lanes::ZERO,
+        one_rotated: Lanes::ZERO,
+        two: Lanes::ZERO,
+        two_rotated: Lanes::ZERO,
+    };
+
+    /// The vectors for each lane.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = (usize, Vector)> {
+        let rows = [
+            (Type::I, 2, self.one_rotated),
+            (Type::II, 2, self.two_rotated),
+            (Type::I, 0, self.one),
+            (Type::II, 0, self.two),
+        ];
+        let words = rows.into_iter().flat_map(|(r#type, b, row)| {
+            let lanes = row.to_array().into_iter().enumerate();
+            lanes.map(move |(lane, word)| (lane, r#type, b, word))
+        });
+        words.flat_map(|(lane, r#type, b, mut word)| {
+            std::iter::from_fn(move || {
+                let k = FIRST + word.checked_ilog2()? as usize;
+                word ^= 1 << (k - FIRST);
+                Some((lane, Vector { r#type, k, b }))
+            })
         })
     }
 }
@@ -44,9 +69,10 @@ const fn of<const N: usize>(all_k: [usize; N]) -> Lanes {
     Lanes::splat(row)
 }
 
-/// The vectors for which each of four blocks may be half of a collision, if there are any.
+/// Finds the vectors for which each of four blocks may be half of a collision, and answers whether
+/// there are any.
 #[inline(never)]
-pub(crate) fn candidates(w: &Expanded) -> Option<Candidates> {
+pub(crate) fn find(w: &Expanded, candidates: &mut Candidates) -> bool {
     let Rows { r1, r4, r6, r29 } = rows(w);
     // Where these are set, the relation after them is broken.
     let r4_is_r29_3 = r4 ^ (r29 >> 3);
@@ -109,16 +135,11 @@ pub(crate) fn candidates(w: &Expanded) -> Option<Candidates> {
     const ONE_ROTATED: Lanes = of([46, 47, 48, 49, 50, 51]);
     const TWO: Lanes = of([45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56]);
     const TWO_ROTATED: Lanes = of([46, 49, 50, 51]);
-    let one = ONE & !one;
-    let two = TWO & !two;
-    let one_rotated = ONE_ROTATED & !one_rotated;
-    let two_rotated = TWO_ROTATED & !two_rotated;
-    (one | two | one_rotated | two_rotated).any().then_some(Candidates([
-        (Type::I, 0, one),
-        (Type::I, 2, one_rotated),
-        (Type::II, 0, two),
-        (Type::II, 2, two_rotated),
-    ]))
+    candidates.one = ONE & !one;
+    candidates.one_rotated = ONE_ROTATED & !one_rotated;
+    candidates.two = TWO & !two;
+    candidates.two_rotated = TWO_ROTATED & !two_rotated;
+    (candidates.one | candidates.one_rotated | candidates.two | candidates.two_rotated).any()
 }
 
 /// Bits 1, 4, 6 and 29 of the words 35 to 59, as far as relations need them.

@@ -1,6 +1,8 @@
 //! The check for attacks: the other half of a collision is computed and compared.
+//!
+//! What is hot here writes to memory that is there already, word by word. Wasm copies and clears
+//! whole arrays by a call, and each costs as much as ten steps of four messages.
 
-use crate::conditions::Candidates;
 use crate::lanes::{LANES, Lanes};
 use crate::rounds::{self, Expanded, State};
 use crate::vectors::Vector;
@@ -10,46 +12,49 @@ use crate::vectors::Vector;
 /// Nothing is known of a message before [`Detector::finish`].
 #[derive(Clone, Default)]
 pub(crate) struct Detector {
-    waiting: Vec<Suspect>,
+    /// Most messages have no suspicious block.
+    suspects: Option<Box<Suspects>>,
+    /// How many suspects wait.
+    waiting: usize,
     attacked: Vec<usize>,
     #[cfg(test)]
     pub(crate) checked: u64,
 }
 
-/// A block that meets the conditions of a vector.
-#[derive(Clone, Copy)]
-pub(crate) struct Suspect {
-    pub(crate) block: [u32; 16],
-    pub(crate) vector: Vector,
-    /// The chaining values.
-    pub(crate) before: State<u32>,
-    pub(crate) after: State<u32>,
-    /// The message that the block is of.
-    pub(crate) message: usize,
+/// A block in one of four lanes, with the chaining values.
+pub(crate) struct Suspect<'a> {
+    pub(crate) lane: usize,
+    pub(crate) w: &'a Expanded,
+    pub(crate) before: &'a State<Lanes>,
+    pub(crate) after: &'a State<Lanes>,
+}
+
+/// Up to four blocks that meet the conditions of a vector each.
+#[derive(Clone)]
+pub(crate) struct Suspects {
+    /// The last sixteen words of their expansion, from which all others follow, and what these
+    /// differ in from the other half.
+    end: [Lanes; 16],
+    difference: [[u32; LANES]; 16],
+    /// All ones for a vector that agrees late.
+    is_late: [u32; LANES],
+    /// The chaining values before and after.
+    before: State<Lanes>,
+    after: State<Lanes>,
+    /// The messages that they are of.
+    message: [usize; LANES],
+    ours: Expanded,
+    others: Expanded,
 }
 
 impl Detector {
-    /// Takes note of the block in `lane` if it is a candidate.
-    pub(crate) fn note(
-        &mut self,
-        lane: usize,
-        candidates: &Candidates,
-        w: &Expanded,
-        [before, after]: [State<u32>; 2],
-        message: usize,
-    ) {
-        for vector in candidates.of(lane) {
-            let block = std::array::from_fn(|t| w[t].to_array()[lane]);
-            self.waiting.push(Suspect {
-                block,
-                vector,
-                before,
-                after,
-                message,
-            });
-            if self.waiting.len() == LANES {
-                self.check();
-            }
+    /// Takes note of a block in one of the lanes, which may be half of a collision by a vector.
+    pub(crate) fn note(&mut self, vector: Vector, block: &Suspect<'_>, message: usize) {
+        let suspects = self.suspects.get_or_insert_with(|| Box::new(Suspects::NONE));
+        suspects.put(self.waiting, vector, block, message);
+        self.waiting += 1;
+        if self.waiting == LANES {
+            self.check();
         }
     }
 
@@ -59,69 +64,91 @@ impl Detector {
         std::mem::take(&mut self.attacked)
     }
 
-    /// Checks up to four that wait.
     fn check(&mut self) {
-        let Some(first) = self.waiting.first() else { return };
-        let group: [Suspect; LANES] = std::array::from_fn(|lane| *self.waiting.get(lane).unwrap_or(first));
-        let guilty = self.waiting.iter().zip(are_collisions(&group)).filter(|(_, is)| *is);
-        self.attacked.extend(guilty.map(|(suspect, _)| suspect.message));
-        #[cfg(test)]
+        let waiting = std::mem::take(&mut self.waiting);
+        if let Some(suspects) = self.suspects.as_deref_mut()
+            && waiting > 0
         {
-            self.checked += self.waiting.len() as u64;
+            let guilty = suspects.are_collisions().into_iter().zip(suspects.message);
+            let guilty = guilty.take(waiting).filter(|(is_collision, _)| *is_collision);
+            self.attacked.extend(guilty.map(|(_, message)| message));
+            #[cfg(test)]
+            {
+                self.checked += waiting as u64;
+            }
         }
-        self.waiting.clear();
     }
 }
 
-/// Whether the other block, which differs as the vector says, leads to the same chaining value.
-///
-/// Where both compressions agree, the state is known: from the end it is reached by undoing our last
-/// steps. From there the other's steps are undone down to its first, and taken to its last.
-#[inline(never)]
-fn are_collisions(suspects: &[Suspect; LANES]) -> [bool; LANES] {
-    let after = gather(suspects, |suspect| suspect.after);
-    let other = other_half(suspects);
-    let differences = after.iter().zip(other).map(|(after, other)| *after ^ other);
-    let different = differences.fold(Lanes::ZERO, |all, word| all | word);
-    different.to_array().map(|difference| difference == 0)
-}
+impl Suspects {
+    pub(crate) const NONE: Self = Suspects {
+        end: [Lanes::ZERO; 16],
+        difference: [[0; LANES]; 16],
+        is_late: [0; LANES],
+        before: [Lanes::ZERO; 5],
+        after: [Lanes::ZERO; 5],
+        message: [0; LANES],
+        ours: [Lanes::ZERO; 80],
+        others: [Lanes::ZERO; 80],
+    };
 
-/// The chaining values after the other blocks.
-pub(crate) fn other_half(suspects: &[Suspect; LANES]) -> State<Lanes> {
-    let ours = expanded(gather(suspects, |suspect| suspect.block));
-    let others = expanded(gather(suspects, |suspect| {
-        let difference = suspect.vector.difference();
-        std::array::from_fn(|t| suspect.block[t] ^ difference[t])
-    }));
-    let [is_late] = gather(suspects, |suspect| {
-        [if suspect.vector.agrees_late() { u32::MAX } else { 0 }]
-    });
-    let before = gather(suspects, |suspect| suspect.before);
-    let after = gather(suspects, |suspect| suspect.after);
-    let last = std::array::from_fn(|word| after[word] - before[word]);
-
-    let at_65 = rounds::backward(last, &ours, 65, 80);
-    // Those that agree late are already the others' here.
-    let mut mixed = ours;
-    for (t, word) in mixed.iter_mut().enumerate().take(65).skip(58) {
-        *word = is_late.choose(others[t], *word);
+    /// Lays a suspect into lane `at`.
+    #[inline(never)]
+    pub(crate) fn put(&mut self, at: usize, vector: Vector, block: &Suspect<'_>, message: usize) {
+        let Suspect { lane, w, before, after } = *block;
+        for (to, word) in self.end.iter_mut().zip(&w[64..]) {
+            *to = to.replace(at, *word, lane);
+        }
+        for (to, word) in self.difference.iter_mut().zip(vector.difference()) {
+            to[at] = word;
+        }
+        for (to, word) in self.before.iter_mut().zip(before) {
+            *to = to.replace(at, *word, lane);
+        }
+        for (to, word) in self.after.iter_mut().zip(after) {
+            *to = to.replace(at, *word, lane);
+        }
+        self.is_late[at] = if vector.agrees_late() { u32::MAX } else { 0 };
+        self.message[at] = message;
     }
-    let at_58 = rounds::backward(at_65, &mixed, 58, 65);
-    let first = rounds::backward(at_58, &others, 0, 58);
 
-    let early = rounds::forward(at_58, &others, 58, 65);
-    let at_65 = std::array::from_fn(|word| is_late.choose(at_65[word], early[word]));
-    rounds::sums(first, rounds::forward(at_65, &others, 65, 80))
-}
+    /// Whether the other blocks lead to the same chaining values.
+    #[inline(never)]
+    fn are_collisions(&mut self) -> [bool; LANES] {
+        let other = self.other_half();
+        let differences = other.iter().zip(self.after).map(|(other, after)| *other ^ after);
+        let different = differences.fold(Lanes::ZERO, |all, word| all | word);
+        different.to_array().map(|difference| difference == 0)
+    }
 
-fn gather<const N: usize>(suspects: &[Suspect; LANES], words: impl Fn(&Suspect) -> [u32; N]) -> [Lanes; N] {
-    let lanes = suspects.each_ref().map(words);
-    std::array::from_fn(|t| Lanes::new(lanes.each_ref().map(|words| words[t])))
-}
+    /// The chaining values after the other blocks.
+    ///
+    /// Where both compressions agree, the state is known: from the end it is reached by undoing our
+    /// last steps. From there the other's steps are undone down to its first, and taken to its last.
+    pub(crate) fn other_half(&mut self) -> State<Lanes> {
+        let (ours, others) = (&mut self.ours, &mut self.others);
+        for t in 0..16 {
+            ours[64 + t] = self.end[t];
+            others[64 + t] = self.end[t] ^ Lanes::new(self.difference[t]);
+        }
+        rounds::expand_back(ours, 56);
+        rounds::expand_back(others, 0);
+        // Those that agree late are already the others' before step 65.
+        let is_late = Lanes::new(self.is_late);
+        for t in 58..65 {
+            ours[t] = is_late.choose(others[t], ours[t]);
+        }
 
-fn expanded(block: [Lanes; 16]) -> Expanded {
-    let mut w = [Lanes::ZERO; 80];
-    w[..16].copy_from_slice(&block);
-    rounds::expand(&mut w);
-    w
+        let [f, g, h, i, j] = self.before;
+        let [a, b, c, d, e] = self.after;
+        let (at_65, at_58) = rounds::undo_to_58([a - f, b - g, c - h, d - i, e - j], ours);
+        let first = rounds::undo_from_58(at_58, others);
+        let early = rounds::redo_to_65(at_58, others);
+        let [a, b, c, d, e] = rounds::redo_from_65(
+            std::array::from_fn(|word| is_late.choose(at_65[word], early[word])),
+            others,
+        );
+        let [f, g, h, i, j] = first;
+        [a + f, b + g, c + h, d + i, e + j]
+    }
 }

@@ -1,9 +1,7 @@
 //! Many messages, four at once.
 
-use std::cmp::Reverse;
-
-use crate::conditions::candidates;
-use crate::detect::Detector;
+use crate::conditions::{self, Candidates};
+use crate::detect::{Detector, Suspect};
 use crate::lanes::{LANES, Lanes};
 use crate::message::{Block, Blocks, Message};
 use crate::one;
@@ -24,10 +22,16 @@ pub fn hash_all(messages: &[Message<'_>], results: &mut Vec<Result<Digest, Colli
 }
 
 pub(crate) fn hash_into(messages: &[Message<'_>], results: &mut [Result<Digest, Collision>], detector: &mut Detector) {
-    // The longest first, so that what is left at the end is short.
-    let mut order: Vec<(usize, &Message<'_>)> = messages.iter().enumerate().collect();
-    order.sort_unstable_by_key(|(_, message)| Reverse(message.head.len() + message.body.len()));
-    let mut order = order.into_iter();
+    // The longest first, so that what is left at the end is short. By the number of digits is
+    // enough for that.
+    let digits = |message: &Message<'_>| (message.head.len() + message.body.len()).checked_ilog2();
+    let of_digits = |wanted| {
+        messages
+            .iter()
+            .enumerate()
+            .filter(move |(_, message)| digits(message) == wanted)
+    };
+    let mut order = (0..usize::BITS).rev().map(Some).chain([None]).flat_map(of_digits);
     let mut next = || {
         order.next().map(|(index, message)| Lane {
             index,
@@ -35,10 +39,16 @@ pub(crate) fn hash_into(messages: &[Message<'_>], results: &mut [Result<Digest, 
         })
     };
 
+    let mut scratch = Scratch {
+        made: [[0; 64]; LANES],
+        w: [Lanes::ZERO; 80],
+        before: [Lanes::ZERO; 5],
+        candidates: Candidates::NONE,
+    };
     let mut lanes: [Option<Lane<'_>>; LANES] = std::array::from_fn(|_| next());
     let mut state = rounds::join(&[INITIAL; LANES]);
     while lanes.iter().flatten().count() >= WORTH_IT {
-        state = compress(state, &mut lanes, detector);
+        compress(&mut state, &mut lanes, &mut scratch, detector);
         if !lanes.iter().flatten().any(|lane| lane.blocks.is_at_end()) {
             continue;
         }
@@ -71,44 +81,65 @@ struct Lane<'a> {
     blocks: Blocks<'a>,
 }
 
-/// Compresses as many blocks as all lanes have.
-fn compress(state: State<Lanes>, lanes: &mut [Option<Lane<'_>>; LANES], detector: &mut Detector) -> State<Lanes> {
-    let live = || lanes.iter().flatten().map(|lane| lane.blocks.next());
-    let Some(shortest) = live().min_by_key(|blocks| blocks.len()) else {
-        return state;
-    };
-    // What has no message repeats another's blocks.
-    let blocks = lanes.each_ref().map(|lane| match lane {
-        Some(lane) => &lane.blocks.next()[..shortest.len()],
-        None => shortest,
-    });
-    let indexes = lanes.each_ref().map(|lane| lane.as_ref().map(|lane| lane.index));
-    let count = shortest.len();
-    let state = compress_blocks(state, blocks, indexes, detector);
-    lanes.iter_mut().flatten().for_each(|lane| lane.blocks.advance(count));
-    state
+/// What is written for each block.
+struct Scratch {
+    made: [Block; LANES],
+    w: Expanded,
+    before: State<Lanes>,
+    candidates: Candidates,
 }
 
-#[inline(never)]
-fn compress_blocks(
-    mut state: State<Lanes>,
-    [a, b, c, d]: [&[Block]; LANES],
-    indexes: [Option<usize>; LANES],
+/// Compresses as many blocks as all lanes have.
+fn compress(
+    state: &mut State<Lanes>,
+    lanes: &mut [Option<Lane<'_>>; LANES],
+    scratch: &mut Scratch,
     detector: &mut Detector,
-) -> State<Lanes> {
-    let mut w: Expanded = [Lanes::ZERO; 80];
-    for ((a, b), (c, d)) in a.iter().zip(b).zip(c.iter().zip(d)) {
-        rounds::load(&mut w, [a, b, c, d]);
-        let before = state;
-        state = rounds::compress_four(&before, &mut w);
-        if let Some(found) = candidates(&w) {
-            let chaining = rounds::split(&before).into_iter().zip(rounds::split(&state));
-            for (lane, (index, (before, after))) in indexes.iter().zip(chaining).enumerate() {
-                if let Some(index) = index {
-                    detector.note(lane, &found, &w, [before, after], *index);
-                }
-            }
+) {
+    let Scratch {
+        made,
+        w,
+        before,
+        candidates,
+    } = scratch;
+    let mut blocks: [&[Block]; LANES] = [&[]; LANES];
+    for ((lane, made), blocks) in lanes.iter().zip(made).zip(&mut blocks) {
+        if let Some(lane) = lane {
+            lane.blocks.prepare(made);
+            *blocks = lane.blocks.next(made);
         }
     }
-    state
+    let live = blocks.iter().copied().filter(|blocks| !blocks.is_empty());
+    let Some(shortest) = live.min_by_key(|blocks| blocks.len()) else {
+        return;
+    };
+    // What has no message repeats another's blocks.
+    let blocks = blocks.map(|blocks| blocks.get(..shortest.len()).unwrap_or(shortest));
+    let [a, b, c, d] = blocks;
+    for ((a, b), (c, d)) in a.iter().zip(b).zip(c.iter().zip(d)) {
+        rounds::load(w, [a, b, c, d]);
+        rounds::compress_four(state, w, before);
+        if conditions::find(w, candidates) {
+            note(lanes, candidates, w, [before, state], detector);
+        }
+    }
+    let count = shortest.len();
+    lanes.iter_mut().flatten().for_each(|lane| lane.blocks.advance(count));
+}
+
+#[cold]
+#[inline(never)]
+fn note(
+    lanes: &[Option<Lane<'_>>; LANES],
+    candidates: &Candidates,
+    w: &Expanded,
+    [before, after]: [&State<Lanes>; 2],
+    detector: &mut Detector,
+) {
+    for (lane, vector) in candidates.vectors() {
+        let block = Suspect { lane, w, before, after };
+        if let Some(owner) = &lanes[lane] {
+            detector.note(vector, &block, owner.index);
+        }
+    }
 }

@@ -33,6 +33,12 @@ impl Lanes {
         Lanes::new([word; LANES])
     }
 
+    /// Four words of four bytes each, the first byte the highest.
+    #[inline(always)]
+    pub(crate) fn from_bytes(words: [[u8; 4]; LANES]) -> Self {
+        Lanes(vector::from_bytes(words))
+    }
+
     #[inline(always)]
     pub(crate) fn to_array(self) -> [u32; LANES] {
         [self.lane::<0>(), self.lane::<1>(), self.lane::<2>(), self.lane::<3>()]
@@ -41,6 +47,13 @@ impl Lanes {
     #[inline(always)]
     pub(crate) fn lane<const LANE: usize>(self) -> u32 {
         vector::lane::<LANE>(self.0)
+    }
+
+    /// The words, but in lane `at` the word that `other` has in lane `from`.
+    #[inline(always)]
+    pub(crate) fn replace(self, at: usize, other: Self, from: usize) -> Self {
+        let mask = Lanes::new(std::array::from_fn(|lane| if lane == at { u32::MAX } else { 0 }));
+        Lanes(vector::pick(other.0, from, mask.0)) | self & !mask
     }
 
     /// Whether any bit is set.
@@ -89,6 +102,6 @@ impl Not for Lanes {
 
     #[inline(always)]
     fn not(self) -> Self {
-        self ^ Lanes::splat(u32::MAX)
+        Lanes(vector::not(self.0))
     }
 }

@@ -15,7 +15,8 @@ pub struct Message<'a> {
     pub body: &'a [u8],
 }
 
-/// Walks over the blocks of a message. Those that lie in the body are not copied.
+/// Walks over the blocks of a message. Those that lie in the body are not copied; the others are made
+/// in memory of the caller's.
 pub(crate) struct Blocks<'a> {
     message: Message<'a>,
     /// The length that the padding tells, in bytes.
@@ -23,8 +24,6 @@ pub(crate) struct Blocks<'a> {
     /// Where the next block begins; the end once there is none.
     at: usize,
     end: usize,
-    /// The next block, if it is not wholly in the body.
-    made: Block,
 }
 
 impl<'a> Blocks<'a> {
@@ -36,28 +35,28 @@ impl<'a> Blocks<'a> {
     /// The last blocks of a message of `length` bytes, of which only `message` is left.
     pub(crate) fn ending(message: Message<'a>, length: u64) -> Self {
         let size = message.head.len() + message.body.len();
-        // A byte that ends it, and eight for its length.
-        let end = (size + 9).next_multiple_of(BLOCK);
-        let mut blocks = Blocks {
+        Blocks {
             message,
             length,
             at: 0,
-            end,
-            made: [0; BLOCK],
-        };
-        blocks.prepare();
-        blocks
+            // A byte that ends it, and eight for its length.
+            end: (size + 9).next_multiple_of(BLOCK),
+        }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
         self.at == self.end
     }
 
-    /// Blocks that come next: at least one, unless it is at the end.
-    pub(crate) fn next(&self) -> &[Block] {
+    /// Blocks that come next: at least one, unless it is at the end. `made` is as
+    /// [`Blocks::prepare`] left it.
+    pub(crate) fn next<'b>(&self, made: &'b Block) -> &'b [Block]
+    where
+        'a: 'b,
+    {
         match self.in_body() {
             [] if self.is_at_end() => &[],
-            [] => std::slice::from_ref(&self.made),
+            [] => std::slice::from_ref(made),
             blocks => blocks,
         }
     }
@@ -65,7 +64,13 @@ impl<'a> Blocks<'a> {
     /// Leaves `count` of the blocks behind.
     pub(crate) fn advance(&mut self, count: usize) {
         self.at = self.end.min(self.at + BLOCK * count);
-        self.prepare();
+    }
+
+    /// Makes the next block, if it is not wholly in the body.
+    pub(crate) fn prepare(&self, made: &mut Block) {
+        if !self.is_at_end() && self.in_body().is_empty() {
+            self.make(made);
+        }
     }
 
     /// Moves up to four blocks to `group`, and answers how many.
@@ -92,14 +97,6 @@ impl<'a> Blocks<'a> {
         let at = self.at.checked_sub(self.message.head.len());
         let rest = at.and_then(|at| self.message.body.get(at..));
         rest.unwrap_or_default().as_chunks().0
-    }
-
-    fn prepare(&mut self) {
-        if !self.is_at_end() && self.in_body().is_empty() {
-            let mut block = [0; BLOCK];
-            self.make(&mut block);
-            self.made = block;
-        }
     }
 
     /// The block that comes next, from wherever its bytes are.

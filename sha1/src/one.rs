@@ -1,7 +1,7 @@
 //! One message alone: at once, or piece by piece.
 
-use crate::conditions::candidates;
-use crate::detect::Detector;
+use crate::conditions::{self, Candidates};
+use crate::detect::{Detector, Suspect};
 use crate::lanes::{LANES, Lanes};
 use crate::message::{Block, Blocks, Message};
 use crate::rounds::{self, Expanded, INITIAL, State};
@@ -102,6 +102,7 @@ pub(crate) fn finish(
 #[inline(never)]
 fn compress(mut state: State<u32>, blocks: &[Block], message: usize, detector: &mut Detector) -> State<u32> {
     let mut w: Expanded = [Lanes::ZERO; 80];
+    let mut candidates = Candidates::NONE;
     for group in blocks.chunks(LANES) {
         let [first, others @ ..] = group else { continue };
         // What has no block in a short group repeats one.
@@ -114,16 +115,41 @@ fn compress(mut state: State<u32>, blocks: &[Block], message: usize, detector: &
             rounds::compress_one::<2>,
             rounds::compress_one::<3>,
         ];
-        let found = candidates(&w);
+        let mut states = [INITIAL; LANES + 1];
+        states[0] = state;
         for (lane, step) in steps.iter().enumerate().take(group.len()) {
-            let after = step(&state, &w);
-            if let Some(found) = &found {
-                detector.note(lane, found, &w, [state, after], message);
-            }
-            state = after;
+            states[lane + 1] = step(&states[lane], &w);
+        }
+        state = states[group.len()];
+        if conditions::find(&w, &mut candidates) {
+            note(group.len(), &candidates, &w, &states, message, detector);
         }
     }
     state
+}
+
+#[cold]
+#[inline(never)]
+fn note(
+    count: usize,
+    candidates: &Candidates,
+    w: &Expanded,
+    states: &[State<u32>; LANES + 1],
+    message: usize,
+    detector: &mut Detector,
+) {
+    let [first, second, third, fourth, fifth] = *states;
+    let before = rounds::join(&[first, second, third, fourth]);
+    let after = rounds::join(&[second, third, fourth, fifth]);
+    for (lane, vector) in candidates.vectors().filter(|(lane, _)| *lane < count) {
+        let block = Suspect {
+            lane,
+            w,
+            before: &before,
+            after: &after,
+        };
+        detector.note(vector, &block, message);
+    }
 }
 
 /// The chaining value as bytes.

@@ -44,11 +44,9 @@ macro_rules! expand {
 /// The first sixteen words of four blocks.
 #[inline(never)]
 pub(crate) fn load(w: &mut Expanded, [a, b, c, d]: [&Block; LANES]) {
-    let word = |block: &Block, t: usize| {
-        u32::from_be_bytes([block[4 * t], block[4 * t + 1], block[4 * t + 2], block[4 * t + 3]])
-    };
+    let words = |block: &Block, t: usize| [block[4 * t], block[4 * t + 1], block[4 * t + 2], block[4 * t + 3]];
     for (t, w) in w.iter_mut().take(16).enumerate() {
-        *w = Lanes::new([word(a, t), word(b, t), word(c, t), word(d, t)]);
+        *w = Lanes::from_bytes([words(a, t), words(b, t), words(c, t), words(d, t)]);
     }
 }
 
@@ -60,10 +58,33 @@ pub(crate) fn expand(w: &mut Expanded) {
     }
 }
 
-/// Compresses one block of each of four messages, and expands them on the way.
+/// The words from `from` on, in eights, of blocks of which the last sixteen are known.
 #[inline(never)]
-pub(crate) fn compress_four(before: &State<Lanes>, w: &mut Expanded) -> State<Lanes> {
-    let [mut a, mut b, mut c, mut d, mut e] = *before;
+pub(crate) fn expand_back(w: &mut Expanded, from: usize) {
+    macro_rules! word {
+        ($t:expr) => {
+            w[$t] = w[$t + 13] ^ w[$t + 8] ^ w[$t + 16].rotate_left(31) ^ w[$t + 2]
+        };
+    }
+    for eight in (from / 8..8).rev() {
+        let t = 8 * eight;
+        word!(t + 7);
+        word!(t + 6);
+        word!(t + 5);
+        word!(t + 4);
+        word!(t + 3);
+        word!(t + 2);
+        word!(t + 1);
+        word!(t);
+    }
+}
+
+/// Compresses one block of each of four messages, and expands them on the way. Puts the chaining
+/// value that was in `state` to `before`.
+#[inline(never)]
+pub(crate) fn compress_four(state: &mut State<Lanes>, w: &mut Expanded, before: &mut State<Lanes>) {
+    let [mut a, mut b, mut c, mut d, mut e] = *state;
+    put(before, [a, b, c, d, e]);
     macro_rules! step {
         ($f:ident, $k:expr, $t:expr, $a:ident, $b:ident, $c:ident, $d:ident, $e:ident) => {
             $e = $e + w[$t] + $k + $f!($b, $c, $d) + $a.rotate_left(5);
@@ -105,7 +126,8 @@ pub(crate) fn compress_four(before: &State<Lanes>, w: &mut Expanded) -> State<La
     twenty_steps!(parity, K[1], 20);
     twenty_steps!(majority, K[2], 40);
     twenty_steps!(parity, K[3], 60);
-    sums(*before, [a, b, c, d, e])
+    let [f, g, h, i, j] = *state;
+    put(state, [a + f, b + g, c + h, d + i, e + j]);
 }
 
 /// Compresses the block in one lane.
@@ -145,42 +167,104 @@ pub(crate) fn compress_one<const LANE: usize>(before: &State<u32>, w: &Expanded)
     ]
 }
 
-/// The steps `from..to`, plainly.
+/// One step, as in the standard but for the names: what is called e on the left becomes a.
+macro_rules! redo {
+    ($w:ident, $t:expr, $f:ident, $round:literal, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+        $e = $e + $w[$t] + Lanes::splat(K[$round]) + $f!($b, $c, $d) + $a.rotate_left(5);
+        $b = $b.rotate_left(30);
+    };
+}
+
+/// Undoes what `redo` does.
+macro_rules! undo {
+    ($w:ident, $t:expr, $f:ident, $round:literal, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+        $b = $b.rotate_left(2);
+        $e = $e - $w[$t] - Lanes::splat(K[$round]) - $f!($b, $c, $d) - $a.rotate_left(5);
+    };
+}
+
+/// Undoes five steps from `$t` on, the last first.
+macro_rules! undo_five {
+    ($w:ident, $t:expr, $f:ident, $round:literal, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+        undo!($w, $t + 4, $f, $round, $b $c $d $e $a);
+        undo!($w, $t + 3, $f, $round, $c $d $e $a $b);
+        undo!($w, $t + 2, $f, $round, $d $e $a $b $c);
+        undo!($w, $t + 1, $f, $round, $e $a $b $c $d);
+        undo!($w, $t, $f, $round, $a $b $c $d $e);
+    };
+}
+
+macro_rules! redo_five {
+    ($w:ident, $t:expr, $f:ident, $round:literal, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+        redo!($w, $t, $f, $round, $a $b $c $d $e);
+        redo!($w, $t + 1, $f, $round, $e $a $b $c $d);
+        redo!($w, $t + 2, $f, $round, $d $e $a $b $c);
+        redo!($w, $t + 3, $f, $round, $c $d $e $a $b);
+        redo!($w, $t + 4, $f, $round, $b $c $d $e $a);
+    };
+}
+
+/// The states before step 65 and before step 58, from the one after the last.
 #[inline(never)]
-pub(crate) fn forward(state: State<Lanes>, w: &Expanded, from: usize, to: usize) -> State<Lanes> {
-    let [mut a, mut b, mut c, mut d, mut e] = state;
-    for (t, word) in w.iter().enumerate().take(to).skip(from) {
-        let next = a.rotate_left(5) + function(t, b, c, d) + e + *word;
-        (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
+pub(crate) fn undo_to_58(last: State<Lanes>, w: &Expanded) -> (State<Lanes>, State<Lanes>) {
+    let [mut a, mut b, mut c, mut d, mut e] = last;
+    for t in [75, 70, 65] {
+        undo_five!(w, t, parity, 3, a b c d e);
+    }
+    let at_65 = [a, b, c, d, e];
+    undo_five!(w, 60, parity, 3, a b c d e);
+    undo!(w, 59, majority, 2, b c d e a);
+    undo!(w, 58, majority, 2, c d e a b);
+    (at_65, [c, d, e, a, b])
+}
+
+/// The state before the first step, from the one before step 58.
+#[inline(never)]
+pub(crate) fn undo_from_58(at_58: State<Lanes>, w: &Expanded) -> State<Lanes> {
+    let [mut c, mut d, mut e, mut a, mut b] = at_58;
+    undo!(w, 57, majority, 2, d e a b c);
+    undo!(w, 56, majority, 2, e a b c d);
+    undo!(w, 55, majority, 2, a b c d e);
+    for t in [50, 45, 40] {
+        undo_five!(w, t, majority, 2, a b c d e);
+    }
+    for t in [35, 30, 25, 20] {
+        undo_five!(w, t, parity, 1, a b c d e);
+    }
+    for t in [15, 10, 5, 0] {
+        undo_five!(w, t, choice, 0, a b c d e);
     }
     [a, b, c, d, e]
 }
 
-/// Undoes the steps `from..to`: takes the state after them and gives the one before.
+/// The state before step 65, from the one before step 58.
 #[inline(never)]
-pub(crate) fn backward(state: State<Lanes>, w: &Expanded, from: usize, to: usize) -> State<Lanes> {
-    let [mut a, mut b, mut c, mut d, mut e] = state;
-    for (t, word) in w.iter().enumerate().take(to).skip(from).rev() {
-        let next = a;
-        (a, b, c, d) = (b, c.rotate_left(2), d, e);
-        e = next - a.rotate_left(5) - function(t, b, c, d) - *word;
+pub(crate) fn redo_to_65(at_58: State<Lanes>, w: &Expanded) -> State<Lanes> {
+    let [mut c, mut d, mut e, mut a, mut b] = at_58;
+    redo!(w, 58, majority, 2, c d e a b);
+    redo!(w, 59, majority, 2, b c d e a);
+    redo_five!(w, 60, parity, 3, a b c d e);
+    [a, b, c, d, e]
+}
+
+/// The state after the last step, from the one before step 65.
+#[inline(never)]
+pub(crate) fn redo_from_65(at_65: State<Lanes>, w: &Expanded) -> State<Lanes> {
+    let [mut a, mut b, mut c, mut d, mut e] = at_65;
+    for t in [65, 70, 75] {
+        redo_five!(w, t, parity, 3, a b c d e);
     }
     [a, b, c, d, e]
 }
 
+/// Word by word: a whole array would be copied by a call.
 #[inline(always)]
-fn function(t: usize, b: Lanes, c: Lanes, d: Lanes) -> Lanes {
-    match t / 20 {
-        0 => choice!(b, c, d) + Lanes::splat(K[0]),
-        1 => parity!(b, c, d) + Lanes::splat(K[1]),
-        2 => majority!(b, c, d) + Lanes::splat(K[2]),
-        _ => parity!(b, c, d) + Lanes::splat(K[3]),
-    }
-}
-
-/// The chaining value after a block, from the one before and the state after the last step.
-pub(crate) fn sums([a, b, c, d, e]: State<Lanes>, [f, g, h, i, j]: State<Lanes>) -> State<Lanes> {
-    [a + f, b + g, c + h, d + i, e + j]
+fn put(to: &mut State<Lanes>, [a, b, c, d, e]: State<Lanes>) {
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+    to[4] = e;
 }
 
 /// One state of each lane, as one of all lanes.

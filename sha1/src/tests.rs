@@ -7,8 +7,8 @@ use sha1_checked::Digest as _;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use self::relations::RELATIONS;
-use crate::conditions::candidates;
-use crate::detect::{Detector, Suspect, other_half};
+use crate::conditions::{self, Candidates};
+use crate::detect::{Detector, Suspect, Suspects};
 use crate::four::hash_into;
 use crate::lanes::{LANES, Lanes};
 use crate::rounds::{self, Expanded, INITIAL, State};
@@ -72,6 +72,16 @@ fn expanded(block: &[u32; 16]) -> [u32; 80] {
     w
 }
 
+/// What the first words of two blocks differ in.
+fn first_difference(vector: Vector) -> [u32; 16] {
+    let mut w = [0; 80];
+    w[64..].copy_from_slice(&vector.difference());
+    for t in (0..64).rev() {
+        w[t] = w[t + 2] ^ w[t + 8] ^ w[t + 13] ^ w[t + 16].rotate_right(1);
+    }
+    w[..16].try_into().unwrap()
+}
+
 fn in_lanes(blocks: &[[u32; 80]; LANES]) -> Expanded {
     std::array::from_fn(|t| Lanes::new(blocks.each_ref().map(|w| w[t])))
 }
@@ -100,7 +110,7 @@ fn meets_all_conditions(w: &[u32; 80], vector: Vector) -> bool {
 fn the_differences_are_the_published_ones() {
     let check = |r#type, k, b, expected: [u32; 4]| {
         let vector = Vector { r#type, k, b };
-        assert_eq!(vector.difference()[..4], expected, "{vector:?}");
+        assert_eq!(first_difference(vector)[..4], expected, "{vector:?}");
     };
     check(Type::I, 43, 0, [0x0800_0000, 0x9800_000c, 0xd800_0010, 0x0800_0010]);
     check(Type::I, 47, 2, [0x2000_0043, 0xb000_0040, 0xd000_0053, 0xd000_0022]);
@@ -117,9 +127,14 @@ fn no_vector_is_ruled_out_whose_conditions_are_met() {
     let (mut met, mut left) = (vec![0; vectors.len()], 0);
     for _ in 0..blocks / LANES {
         let group: [[u32; 80]; LANES] = std::array::from_fn(|_| expanded(&random.block()));
-        let candidates = candidates(&in_lanes(&group));
+        let mut candidates = Candidates::NONE;
+        conditions::find(&in_lanes(&group), &mut candidates);
         for (lane, w) in group.iter().enumerate() {
-            let found: Vec<_> = candidates.iter().flat_map(|found| found.of(lane)).collect();
+            let found: Vec<_> = candidates
+                .vectors()
+                .filter(|(at, _)| *at == lane)
+                .map(|(_, vector)| vector)
+                .collect();
             assert!(found.iter().all(|vector| vectors.contains(vector)), "{found:?}");
             left += found.len();
             for (vector, met) in vectors.iter().zip(&mut met) {
@@ -142,32 +157,45 @@ fn no_vector_is_ruled_out_whose_conditions_are_met() {
 fn other_halves_follow_the_vector_and_agree_with_the_block_in_the_middle() {
     let mut random = Random(2);
     for group in all_vectors().chunks_exact(LANES) {
-        let suspects: [Suspect; LANES] = std::array::from_fn(|lane| {
-            let before = std::array::from_fn(|_| random.word());
-            let block = random.block();
-            Suspect {
-                block,
-                vector: group[lane],
-                before,
-                after: compressed(before, &expanded(&block), 0..80, true),
-                message: 0,
-            }
-        });
-        let found = other_half(&suspects);
-        for (lane, suspect) in suspects.iter().enumerate() {
-            let vector = suspect.vector;
-            let difference = vector.difference();
-            let ours = expanded(&suspect.block);
-            let other = expanded(&std::array::from_fn(|t| suspect.block[t] ^ difference[t]));
+        let blocks: [[u32; 16]; LANES] = std::array::from_fn(|_| random.block());
+        let mut suspects = Suspects::NONE;
+        let mut before = [[0; 5]; LANES];
+        for lane in 0..LANES {
+            before[lane] = std::array::from_fn(|_| random.word());
+            let w = expanded(&blocks[lane]);
+            let after = compressed(before[lane], &w, 0..80, true);
+            let other = (lane + 1) % LANES;
+            let mut block = [[0; 80]; LANES];
+            let [before, after] = [before[lane], after].map(|state| {
+                let mut states = [[0; 5]; LANES];
+                states[other] = state;
+                rounds::join(&states)
+            });
+            block[other] = w;
+            let (w, before, after) = (&in_lanes(&block), &before, &after);
+            suspects.put(
+                lane,
+                group[lane],
+                &Suspect {
+                    lane: other,
+                    w,
+                    before,
+                    after,
+                },
+                0,
+            );
+        }
+        let found = rounds::split(&suspects.other_half());
+        for lane in 0..LANES {
+            let vector = group[lane];
+            let difference = first_difference(vector);
+            let ours = expanded(&blocks[lane]);
+            let other = expanded(&std::array::from_fn(|t| blocks[lane][t] ^ difference[t]));
             let middle = if vector.agrees_late() { 65 } else { 58 };
-            let state = compressed(suspect.before, &ours, 0..middle, false);
+            let state = compressed(before[lane], &ours, 0..middle, false);
             let first = undone(state, &other, middle);
             assert_eq!(compressed(first, &other, 0..middle, false), state);
-            assert_eq!(
-                rounds::split(&found)[lane],
-                compressed(first, &other, 0..80, true),
-                "{vector:?}"
-            );
+            assert_eq!(found[lane], compressed(first, &other, 0..80, true), "{vector:?}");
         }
     }
 }
@@ -371,9 +399,10 @@ fn blocks_of_several_lanes_are_checked_at_once() {
     let mut suspicious = Vec::new();
     while suspicious.len() < 400 {
         let group: [[u32; 16]; LANES] = std::array::from_fn(|_| random.block());
-        let found = candidates(&in_lanes(&group.each_ref().map(expanded)));
+        let mut candidates = Candidates::NONE;
+        conditions::find(&in_lanes(&group.each_ref().map(expanded)), &mut candidates);
         for (lane, block) in group.iter().enumerate() {
-            if found.as_ref().is_some_and(|found| found.of(lane).next().is_some()) {
+            if candidates.vectors().any(|(at, _)| at == lane) {
                 suspicious.push(*block);
             }
         }
@@ -413,6 +442,11 @@ fn the_lanes_compute_as_words_do() {
         assert_eq!((a >> 9).to_array(), each(&|a, _, _| a >> 9));
         assert_eq!(a.rotate_left(30).to_array(), each(&|a, _, _| a.rotate_left(30)));
         assert_eq!(a.choose(b, c).to_array(), each(&|a, b, c| a & b | !a & c));
+        for (at, from) in (0..LANES).flat_map(|at| (0..LANES).map(move |from| (at, from))) {
+            let mut replaced = words[0];
+            replaced[at] = words[1][from];
+            assert_eq!(a.replace(at, b, from).to_array(), replaced);
+        }
         assert_eq!([a.lane::<0>(), a.lane::<3>()], [words[0][0], words[0][3]]);
     }
     assert!(!Lanes::ZERO.any());

@@ -29,14 +29,18 @@ pub(crate) const SMALLEST: usize = 43;
 pub(crate) const LARGEST: usize = 56;
 
 impl Vector {
-    /// What the first sixteen words of two blocks differ in. The other words follow from them.
+    /// What the last sixteen words of two expanded blocks differ in. The other words follow from them.
     pub(crate) fn difference(self) -> [u32; 16] {
         let table = match self.r#type {
             Type::I => &I,
             Type::II => &II,
         };
         let first = LARGEST.saturating_sub(self.k);
-        std::array::from_fn(|t| table.get(first + t).map_or(0, |word| word.rotate_left(self.b)))
+        let words = table.get(first..).and_then(|words| words.first_chunk());
+        words
+            .copied()
+            .unwrap_or_default()
+            .map(|word: u32| word.rotate_left(self.b))
     }
 
     /// Whether the two compressions agree before step 65; otherwise they do before step 58.
@@ -45,32 +49,28 @@ impl Vector {
     }
 }
 
-/// The differences with b = 0, from the first word for [`LARGEST`] to the sixteenth for [`SMALLEST`].
+/// The differences with b = 0, from word 64 for [`LARGEST`] to word 79 for [`SMALLEST`].
 type Differences = [u32; LARGEST - SMALLEST + 16];
 
 const I: Differences = differences([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 const II: Differences = differences([0, 1 << 31, 0, 1 << 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
 const fn differences(window: [u32; 16]) -> Differences {
-    // dw[5 + n] is DW[n] of the vector with the largest K: local collisions reach five words back.
-    let mut dw = [0; 5 + LARGEST + 16];
-    let mut at = 0;
-    while at < 16 {
-        dw[5 + LARGEST + at] = window[at];
-        at += 1;
-    }
-    let mut at = 5 + LARGEST;
-    while at > 0 {
-        at -= 1;
-        dw[at] = dw[at + 16].rotate_right(1) ^ dw[at + 13] ^ dw[at + 8] ^ dw[at + 2];
-    }
+    // dw[n] is DW[K + n].
+    let mut dw = [0; 80 - SMALLEST];
     let mut differences = [0; LARGEST - SMALLEST + 16];
-    let mut at = 0;
-    while at < differences.len() {
-        let t = 5 + at;
-        let corrections = dw[t - 1].rotate_left(5) ^ dw[t - 2] ^ (dw[t - 3] ^ dw[t - 4] ^ dw[t - 5]).rotate_left(30);
-        differences[at] = dw[t] ^ corrections;
-        at += 1;
+    let mut n = 0;
+    while n < dw.len() {
+        dw[n] = match n {
+            0..16 => window[n],
+            _ => (dw[n - 3] ^ dw[n - 8] ^ dw[n - 14] ^ dw[n - 16]).rotate_left(1),
+        };
+        if n >= 64 - LARGEST {
+            // A disturbance, and the corrections of those before it.
+            differences[n - (64 - LARGEST)] =
+                dw[n] ^ dw[n - 1].rotate_left(5) ^ dw[n - 2] ^ (dw[n - 3] ^ dw[n - 4] ^ dw[n - 5]).rotate_left(30);
+        }
+        n += 1;
     }
     differences
 }

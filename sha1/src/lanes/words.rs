@@ -8,6 +8,12 @@ pub(super) const fn new(a: u32, b: u32, c: u32, d: u32) -> Vector {
     [a, b, c, d]
 }
 
+/// Four words of four bytes each, the first byte the highest.
+#[inline(always)]
+pub(super) fn from_bytes(words: [[u8; 4]; LANES]) -> Vector {
+    words.map(u32::from_be_bytes)
+}
+
 #[inline(always)]
 pub(super) fn lane<const LANE: usize>(vector: Vector) -> u32 {
     vector[LANE]
@@ -56,4 +62,15 @@ pub(super) fn shl(vector: Vector, by: u32) -> Vector {
 #[inline(always)]
 pub(super) fn shr(vector: Vector, by: u32) -> Vector {
     vector.map(|word| word >> by)
+}
+
+#[inline(always)]
+pub(super) fn not(vector: Vector) -> Vector {
+    vector.map(|word| !word)
+}
+
+/// The word in lane `from` in all lanes where `mask` is set, and zero in the others.
+#[inline(always)]
+pub(super) fn pick(vector: Vector, from: usize, mask: Vector) -> Vector {
+    mask.map(|mask| vector[from] & mask)
 }
