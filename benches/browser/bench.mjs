@@ -8,6 +8,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, startServer } from '../../tests/e2e/support/server.mjs';
+import { mebibytes } from './figures.mjs';
 import { measure } from './measure.mjs';
 import { git } from './native.mjs';
 import { OPERATIONS } from './operations.mjs';
@@ -27,7 +28,7 @@ const HELP = `cargo xtask bench [options]
   --peers LIST     other clients too: ${Object.keys(PEERS).join(', ')}, or all (default: none)
   --peer-runs N    runs of each of them (default 1)
   --limit MINUTES  for one operation of one client (default 10)
-  --json FILE      the figures and all samples (default target/bench.json)`;
+  --json FILE      the figures and all samples (default target/bench.json); the tables are written beside it`;
 
 const { values } = parseArgs({
   options: {
@@ -53,11 +54,16 @@ if (values.help) {
 
 const list = (/** @type {string} */ text) => text.split(',').filter(Boolean);
 const passes = new Set(list(values.passes));
-const only = values.only === undefined ? undefined : new Set(list(values.only));
-const operations = OPERATIONS.filter(({ id }) => only?.has(id) ?? true);
+const only = list(values.only ?? OPERATIONS.map(({ id }) => id).join());
+only.forEach((id) => OPERATIONS.some((operation) => operation.id === id) || fail(`there is no operation '${id}'`));
+const operations = OPERATIONS.filter(({ id }) => only.includes(id));
 const peers = values.peers === undefined ? [] : (values.peers === 'all' ? Object.keys(PEERS) : list(values.peers)).map((name) => PEERS[name] ?? fail(`there is no client '${name}'`));
 const sizes = values.sizes === undefined ? (values.repo.length ? [] : ['50000', '250000']) : list(values.sizes);
 const chosen = [...(sizes.length ? generated(sizes, values.seed) : []), ...values.repo.map(local)];
+
+const machine = { cores: cpus().length, model: cpus()[0]?.model, memory: totalmem(), kernel: release() };
+const chromium = execFileSync(process.env.CHROME ?? 'chromium', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+const versions = { git: git(['--version']), chromium: chromium.trim(), node: `Node.js ${process.version}` };
 
 const work = mkdtempSync(path.join(tmpdir(), 'gitside-bench-'));
 mkdirSync(path.join(work, 'served'));
@@ -79,15 +85,15 @@ try {
   for (const [at, one] of chosen.entries()) {
     const result = await measured(new Subject(work, `r${at}`, one));
     results.push(result);
-    console.log(`\n${beside(result)}`);
-    if (peers.length) console.log(`\n${among(result)}`);
+    console.log(`\n${tables(result)}`);
     write();
   }
 } finally {
   await server.stop();
   rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 }
-console.log(`\nMedians of ${values.pairs} pairs. All samples are in ${values.json}`);
+console.log(`\nMedians of ${values.pairs} pairs on ${machine.cores} cores of ${machine.model}, ${mebibytes(machine.memory)} MiB, Linux ${machine.kernel};`);
+console.log(`${Object.values(versions).join(', ')}. All samples are in ${values.json}`);
 
 /** @param {string} message @returns {never} */
 function fail(message) {
@@ -95,11 +101,15 @@ function fail(message) {
   process.exit(1);
 }
 
+/** @param {import('./report.mjs').Result} result */
+function tables(result) {
+  return [beside(result), ...(peers.length ? [among(result)] : [])].join('\n\n');
+}
+
 function write() {
-  const machine = { cores: cpus().length, model: cpus()[0]?.model, memory: totalmem(), kernel: release() };
-  const versions = { git: git(['--version']), node: process.version, chromium: execFileSync(process.env.CHROME ?? 'chromium', ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() };
   mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify({ machine, versions, options: values, results }, null, 2)}\n`);
+  writeFileSync(values.json.replace(/(\.json)?$/, '.md'), `${results.map(tables).join('\n\n')}\n`);
 }
 
 /** @param {Subject} subject @returns {Promise<import('./report.mjs').Result>} */

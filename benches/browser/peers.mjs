@@ -68,6 +68,7 @@ export async function measurePeer(run, peer, operations, of, say) {
         return /** @type {import('./report.mjs').Sample} */ (sample);
       });
       if (done) await then(session, page);
+      return done;
     } finally {
       await session.end();
     }
@@ -77,16 +78,24 @@ export async function measurePeer(run, peer, operations, of, say) {
   /** @type {string | undefined} */
   let kept;
   for (const operation of doable.filter(({ needs }) => needs === 'clone')) {
-    await cloneAnd(operation, async (session, page) => {
-      if (operation.id !== 'clone') return;
-      if (peer.keeps) {
-        kept = await session.copy();
-        return;
-      }
-      for (const one of store) {
-        if (!(await attempt(one, () => run.timeIn(session, page, one)))) break;
-      }
-    });
+    if (operation.id !== 'clone') {
+      await cloneAnd(operation, async () => {});
+    } else if (peer.keeps) {
+      await cloneAnd(operation, async (session) => void (kept = await session.copy()));
+    } else {
+      // What failed may have taken the page with it: the rest is done in another, after another clone.
+      const left = [...store];
+      do {
+        const cloned = await cloneAnd(operation, async (session, page) => {
+          let alive = true;
+          while (alive && left.length) {
+            const one = /** @type {Operation} */ (left.shift());
+            alive = await attempt(one, () => run.timeIn(session, page, one));
+          }
+        });
+        if (!cloned) break;
+      } while (left.length);
+    }
   }
   for (const operation of peer.keeps && kept ? store : []) {
     const session = await run.start(peer, kept);

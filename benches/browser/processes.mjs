@@ -1,4 +1,4 @@
-// The memory of a process and all its descendants, as the kernel accounts it. Linux only.
+// The memory and CPU time of a process and all its descendants, as the kernel accounts it. Linux only.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -43,6 +43,26 @@ export function memoryOf(root) {
     sum += match ? Number(match[1]) * 1024 : 0;
   }
   return sum;
+}
+
+/** CPU time of all of them, those that ended left out; in hundredths of a second. @param {number} root */
+export function cpuOf(root) {
+  let sum = 0;
+  for (const process of family(root)) {
+    const fields = read(`/proc/${process}/stat`).replace(/^.*\) /s, '').split(' ');
+    sum += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  }
+  return sum;
+}
+
+/** Waits until they have done next to nothing for two seconds, for a minute at most. @param {number} root */
+export async function calm(root) {
+  let still = 0;
+  for (let look = 0; look < 120 && still < 4; look += 1) {
+    const before = cpuOf(root);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    still = cpuOf(root) - before <= 5 ? still + 1 : 0;
+  }
 }
 
 /** Watches every `ms` milliseconds until `stop()`, which answers the most that was seen. @param {number} root @param {number} ms */

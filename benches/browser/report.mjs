@@ -56,7 +56,7 @@ export function among({ name, sides }) {
   const names = Object.keys(sides);
   const cell = (/** @type {Figures | undefined} */ figures) => (!figures ? '–' : (figures.failed ?? duration(middle(figures, 'ms'))));
   const rows = OPERATIONS.filter(({ id }) => names.some((side) => sides[side]?.[id])).map(({ id, title }) => [title, ...names.map((side) => cell(sides[side]?.[id]))]);
-  const memory = OPERATIONS.filter(({ id }) => names.some((side) => sides[side]?.[id]?.memory)).map(({ id, title }) => [`${title}: peak MiB`, ...names.map((side) => mebibytes(most(sides[side]?.[id]?.memory)))]);
+  const memory = OPERATIONS.filter(({ id, needs }) => needs === 'clone' && names.some((side) => sides[side]?.[id]?.memory)).map(({ id, title }) => [`${title}: peak MiB`, ...names.map((side) => mebibytes(most(sides[side]?.[id]?.memory)))]);
   const stored = ['stored MiB', ...names.map((side) => mebibytes(middle(sides[side]?.clone, 'stored') || undefined))];
   return `### ${name}\n\n${table([['operation', ...names], ...rows, ...memory, stored])}`;
 }

@@ -1,6 +1,7 @@
 // One operation of one client, measured in one of the ways there are.
 
 import { median } from './figures.mjs';
+import { calm } from './processes.mjs';
 import { Session } from './session.mjs';
 
 /** @typedef {import('./operations.mjs').Operation} Operation */
@@ -46,8 +47,8 @@ export class Run {
       const page = await session.page();
       await session.load(page);
       await session.call(page, 'time', 'clone', { url: this.url });
-      // What it does after a clone, it has done then.
-      await page.waitForTimeout(3000);
+      // What it does in the background after a clone, it is to have done.
+      await calm(session.pid);
       return await session.keep();
     } catch (error) {
       await session.end();

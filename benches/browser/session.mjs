@@ -6,11 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Browser } from '../../tests/e2e/support/browser.mjs';
-import { browserProcess, family, memoryOf, watch } from './processes.mjs';
+import { browserProcess, calm, family, memoryOf, watch } from './processes.mjs';
 import { traced } from './trace.mjs';
-
-/** How long a new browser is given to come to rest before its memory is taken, in milliseconds. */
-const REST = 3000;
 
 /** @typedef {{ name: string, options?: object, isolated?: boolean }} Client */
 /** @typedef {import('playwright-core').Page} Page */
@@ -76,7 +73,7 @@ export class Session {
 
   /** The most memory that all processes of the browser had while working, above an empty page; in bytes. @param {Page} page @param {() => Promise<unknown>} work */
   async weigh(page, work) {
-    await page.waitForTimeout(REST);
+    await calm(this.pid);
     const empty = memoryOf(this.pid);
     const watching = watch(this.pid, 50);
     try {

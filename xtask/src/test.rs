@@ -100,8 +100,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "benches",
-        about: "what the benchmarks make of their figures",
-        after: None,
+        about: "the benchmarks' arithmetic, and one run of them",
+        after: Some("build"),
         run: benches,
     },
     Step {

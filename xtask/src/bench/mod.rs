@@ -33,7 +33,10 @@ pub fn bench(arguments: &[String]) -> Result<()> {
         tools.packages("benches")?;
     }
     drop(tools);
-    build(Profile::Release)?;
+    // Options can be asked for without the minutes that an optimised build takes.
+    if !options.iter().any(|option| option == "--help") {
+        build(Profile::Release)?;
+    }
     let (server, generator, folder) = (server()?, repositories::generator()?, repositories::folder());
     let mut command = Command::new(node);
     command
