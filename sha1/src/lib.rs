@@ -1,5 +1,5 @@
 //! SHA-1 that notices collision attacks: of one message ([`Hasher`], [`hash`]), or of many, four at
-//! once ([`hash_all`]), which takes a third of the time.
+//! once ([`hash_all`]), which takes less than half of the time.
 //!
 //! # How attacks are noticed
 //!

@@ -73,23 +73,29 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Moves up to four blocks to `group`, and answers how many.
-    pub(crate) fn take(&mut self, group: &mut [Block; LANES]) -> usize {
+    /// Up to four blocks, and how many they are; at the end none. Those that are not wholly in the body
+    /// are made in `made`, and what is beyond the end is anything.
+    pub(crate) fn take<'b>(&mut self, made: &'b mut [Block; LANES]) -> ([&'b Block; LANES], usize)
+    where
+        'a: 'b,
+    {
         let mut taken = 0;
-        for (to, from) in group.iter_mut().zip(self.in_body()) {
-            *to = *from;
-            taken += 1;
-        }
-        self.at += BLOCK * taken;
-        for to in group.iter_mut().skip(taken) {
+        let group = made.each_mut().map(|made| {
             if self.is_at_end() {
-                break;
+                return &*made;
             }
-            self.make(to);
-            self.at += BLOCK;
+            let block = match self.in_body() {
+                [block, ..] => block,
+                [] => {
+                    self.make(made);
+                    &*made
+                }
+            };
+            self.advance(1);
             taken += 1;
-        }
-        taken
+            block
+        });
+        (group, taken)
     }
 
     /// The whole blocks from here on that lie in the body.

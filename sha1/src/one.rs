@@ -7,9 +7,8 @@ use crate::message::{Block, Blocks, Message};
 use crate::rounds::{self, Expanded, INITIAL, State};
 use crate::{Collision, Digest};
 
-/// Blocks that are compressed together.
-type Group = [Block; LANES];
-const GROUP: usize = size_of::<Group>();
+/// The bytes of blocks that are compressed together.
+const GROUP: usize = size_of::<[Block; LANES]>();
 
 /// The SHA-1 of a message, unless it shows the marks of a collision attack.
 pub fn hash(message: Message<'_>) -> Result<Digest, Collision> {
@@ -52,6 +51,7 @@ impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         let mut bytes = bytes;
+        let mut scratch = Scratch::NEW;
         if self.filled > 0 {
             let room = &mut self.rest[self.filled..];
             let (now, later) = bytes.split_at(room.len().min(bytes.len()));
@@ -61,11 +61,13 @@ impl Hasher {
             if self.filled < GROUP {
                 return;
             }
-            let (blocks, _) = self.rest.as_chunks();
-            self.state = compress(self.state, blocks, 0, &mut self.detector);
+            let group = group(&self.rest);
+            self.state = compress(self.state, group, LANES, 0, &mut scratch, &mut self.detector);
         }
-        let (groups, rest) = bytes.split_at(bytes.len() / GROUP * GROUP);
-        self.state = compress(self.state, groups.as_chunks().0, 0, &mut self.detector);
+        let (groups, rest) = bytes.as_chunks();
+        for bytes in groups {
+            self.state = compress(self.state, group(bytes), LANES, 0, &mut scratch, &mut self.detector);
+        }
         self.rest[..rest.len()].copy_from_slice(rest);
         self.filled = rest.len();
     }
@@ -81,6 +83,12 @@ impl Hasher {
     }
 }
 
+/// The four blocks of a group.
+fn group(bytes: &[u8; GROUP]) -> [&Block; LANES] {
+    let (blocks, _) = bytes.as_chunks();
+    std::array::from_fn(|lane| &blocks[lane])
+}
+
 /// The chaining value after all blocks that are left of a message.
 pub(crate) fn finish(
     mut state: State<u32>,
@@ -88,44 +96,60 @@ pub(crate) fn finish(
     message: usize,
     detector: &mut Detector,
 ) -> State<u32> {
-    let mut group: Group = [[0; 64]; LANES];
+    let mut made = [[0; 64]; LANES];
+    let mut scratch = Scratch::NEW;
     loop {
-        let taken = blocks.take(&mut group);
-        if taken == 0 {
+        let (group, count) = blocks.take(&mut made);
+        if count == 0 {
             return state;
         }
-        state = compress(state, &group[..taken], message, detector);
+        state = compress(state, group, count, message, &mut scratch, detector);
     }
 }
 
-/// The chaining value after some blocks of one message.
-#[inline(never)]
-fn compress(mut state: State<u32>, blocks: &[Block], message: usize, detector: &mut Detector) -> State<u32> {
-    let mut w: Expanded = [Lanes::ZERO; 80];
-    let mut candidates = Candidates::NONE;
-    for group in blocks.chunks(LANES) {
-        let [first, others @ ..] = group else { continue };
-        // What has no block in a short group repeats one.
-        let other = |at: usize| others.get(at).unwrap_or(first);
-        rounds::load(&mut w, [first, other(0), other(1), other(2)]);
-        rounds::expand(&mut w);
-        let steps = [
-            rounds::compress_one::<0>,
-            rounds::compress_one::<1>,
-            rounds::compress_one::<2>,
-            rounds::compress_one::<3>,
-        ];
-        let mut states = [INITIAL; LANES + 1];
-        states[0] = state;
-        for (lane, step) in steps.iter().enumerate().take(group.len()) {
-            states[lane + 1] = step(&states[lane], &w);
-        }
-        state = states[group.len()];
-        if conditions::find(&w, &mut candidates) {
-            note(group.len(), &candidates, &w, &states, message, detector);
-        }
+/// What is written for each group. Memory is cleared by a call, so that is done once.
+struct Scratch {
+    w: Expanded,
+    /// With the constants of the steps.
+    keyed: Expanded,
+    candidates: Candidates,
+}
+
+impl Scratch {
+    const NEW: Self = Scratch {
+        w: [Lanes::ZERO; 80],
+        keyed: [Lanes::ZERO; 80],
+        candidates: Candidates::NONE,
+    };
+}
+
+/// The chaining value after the first `count` blocks of a group.
+fn compress(
+    state: State<u32>,
+    group: [&Block; LANES],
+    count: usize,
+    message: usize,
+    scratch: &mut Scratch,
+    detector: &mut Detector,
+) -> State<u32> {
+    let Scratch { w, keyed, candidates } = scratch;
+    rounds::load(w, group);
+    rounds::expand(w, keyed);
+    let mut states = [state; LANES + 1];
+    states[1] = rounds::compress_one::<0>(&states[0], keyed);
+    if count > 1 {
+        states[2] = rounds::compress_one::<1>(&states[1], keyed);
     }
-    state
+    if count > 2 {
+        states[3] = rounds::compress_one::<2>(&states[2], keyed);
+    }
+    if count > 3 {
+        states[4] = rounds::compress_one::<3>(&states[3], keyed);
+    }
+    if conditions::find(w, candidates) {
+        note(count, candidates, w, &states, message, detector);
+    }
+    states[count]
 }
 
 #[cold]

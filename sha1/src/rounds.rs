@@ -50,11 +50,34 @@ pub(crate) fn load(w: &mut Expanded, [a, b, c, d]: [&Block; LANES]) {
     }
 }
 
-/// The other words.
+/// The other words, and all of them with the constants of their steps added.
 #[inline(never)]
-pub(crate) fn expand(w: &mut Expanded) {
-    for t in 16..80 {
-        expand!(w, t);
+pub(crate) fn expand(w: &mut Expanded, keyed: &mut Expanded) {
+    for t in 0..16 {
+        keyed[t] = w[t] + Lanes::splat(K[0]);
+    }
+    macro_rules! four_words {
+        ($round:literal, $t:expr) => {
+            expand!(w, $t);
+            expand!(w, $t + 1);
+            expand!(w, $t + 2);
+            expand!(w, $t + 3);
+            let key = Lanes::splat(K[$round]);
+            keyed[$t] = w[$t] + key;
+            keyed[$t + 1] = w[$t + 1] + key;
+            keyed[$t + 2] = w[$t + 2] + key;
+            keyed[$t + 3] = w[$t + 3] + key;
+        };
+    }
+    four_words!(0, 16);
+    for t in [20, 24, 28, 32, 36] {
+        four_words!(1, t);
+    }
+    for t in [40, 44, 48, 52, 56] {
+        four_words!(2, t);
+    }
+    for t in [60, 64, 68, 72, 76] {
+        four_words!(3, t);
     }
 }
 
@@ -132,31 +155,31 @@ pub(crate) fn compress_four(state: &mut State<Lanes>, w: &mut Expanded, before: 
 
 /// Compresses the block in one lane.
 #[inline(never)]
-pub(crate) fn compress_one<const LANE: usize>(before: &State<u32>, w: &Expanded) -> State<u32> {
+pub(crate) fn compress_one<const LANE: usize>(before: &State<u32>, keyed: &Expanded) -> State<u32> {
     let [mut a, mut b, mut c, mut d, mut e] = *before;
     macro_rules! step {
-        ($f:ident, $k:expr, $t:expr, $a:ident, $b:ident, $c:ident, $d:ident, $e:ident) => {
-            let sum = $e.wrapping_add(w[$t].lane::<LANE>()).wrapping_add($k);
+        ($f:ident, $t:expr, $a:ident, $b:ident, $c:ident, $d:ident, $e:ident) => {
+            let sum = $e.wrapping_add(keyed[$t].lane::<LANE>());
             $e = sum.wrapping_add($f!($b, $c, $d)).wrapping_add($a.rotate_left(5));
             $b = $b.rotate_left(30);
         };
     }
     macro_rules! twenty_steps {
-        ($f:ident, $k:expr, $from:expr) => {
+        ($f:ident, $from:expr) => {
             for five in 0..4 {
                 let t = $from + 5 * five;
-                step!($f, $k, t, a, b, c, d, e);
-                step!($f, $k, t + 1, e, a, b, c, d);
-                step!($f, $k, t + 2, d, e, a, b, c);
-                step!($f, $k, t + 3, c, d, e, a, b);
-                step!($f, $k, t + 4, b, c, d, e, a);
+                step!($f, t, a, b, c, d, e);
+                step!($f, t + 1, e, a, b, c, d);
+                step!($f, t + 2, d, e, a, b, c);
+                step!($f, t + 3, c, d, e, a, b);
+                step!($f, t + 4, b, c, d, e, a);
             }
         };
     }
-    twenty_steps!(choice, K[0], 0);
-    twenty_steps!(parity, K[1], 20);
-    twenty_steps!(majority, K[2], 40);
-    twenty_steps!(parity, K[3], 60);
+    twenty_steps!(choice, 0);
+    twenty_steps!(parity, 20);
+    twenty_steps!(majority, 40);
+    twenty_steps!(parity, 60);
     let [a0, b0, c0, d0, e0] = *before;
     [
         a0.wrapping_add(a),
