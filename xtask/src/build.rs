@@ -2,14 +2,25 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::sh::{cargo, run};
+use crate::sh::{cargo, output, run};
 use crate::tools::{Tools, tool};
 use crate::{Result, root, target};
 
-/// The most the wasm may weigh, in bytes: `raw N` and `gzip N`.
+/// The most that a page may have to load, in bytes: `raw N`, `gzip N` and `brotli N`.
 const BUDGET: &str = include_str!("../size-budget.txt");
+
+/// Compresses as a server does that has compressed its files ahead: prints a line `raw gzip brotli`
+/// for each file.
+const WEIGH: &str = "
+import { readFileSync } from 'node:fs';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
+for (const name of process.argv.slice(1)) {
+  const file = readFileSync(name);
+  console.log(file.length, gzipSync(file, { level: 9 }).length, brotliCompressSync(file, { params }).length);
+}";
 
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +40,7 @@ pub fn command(arguments: &[String]) -> Result<()> {
     };
     build(profile)?;
     if profile == Profile::Release {
-        println!("{}", weigh()?);
+        weigh()?;
     }
     Ok(())
 }
@@ -86,22 +97,69 @@ pub fn build(profile: Profile) -> Result<()> {
     fs::write(&stamp, made_from).map_err(failed)
 }
 
-/// Says what the wasm weighs, and fails if it is over the budget.
+/// Prints what a page loads, the wasm and the JavaScript, and fails if it is over the budget. Answers
+/// the sum in words.
 pub fn weigh() -> Result<String> {
-    let raw = fs::metadata(wasm())
-        .map_err(|error| format!("{}: {error}", wasm().display()))?
-        .len();
-    let gzip = gzip(&wasm())?;
-    let said = format!("pkg/wasm/gitside_bg.wasm: {raw} bytes, {gzip} with gzip -9");
-    for (what, weight) in [("raw", raw), ("gzip", gzip)] {
-        let most = budget(BUDGET, what)?;
-        if weight > most {
-            return Err(format!(
-                "{said}\nthat is over the budget of {most} bytes {what} in xtask/size-budget.txt"
-            ));
-        }
+    let files = loaded()?;
+    let node = Tools::open()?.node()?;
+    let mut command = Command::new(node);
+    command
+        .args(["--input-type=module", "--eval", WEIGH, "--"])
+        .args(&files);
+    let weights = weights(&output(&mut command)?)?;
+    let (wasm, scripts) = weights.split_first().ok_or("nothing was weighed")?;
+    let scripts = sum(scripts);
+    let all = sum(&[*wasm, scripts]);
+    let mut said = String::from("what a page loads, in bytes     raw      gzip    brotli");
+    for (what, weight) in [
+        ("gitside_bg.wasm", *wasm),
+        ("JavaScript", scripts),
+        ("together", all),
+        ("at most", budget(BUDGET)?),
+    ] {
+        let [raw, gzip, brotli] = weight;
+        said += &format!("\n  {what:<22} {raw:>10} {gzip:>9} {brotli:>9}");
+    }
+    println!("{said}");
+    let [raw, gzip, brotli] = all;
+    let said = format!("a page loads {raw} bytes, {gzip} with gzip -9, {brotli} with brotli -11");
+    if all.iter().zip(budget(BUDGET)?).any(|(weight, most)| *weight > most) {
+        return Err(format!("{said}: that is over the budget in xtask/size-budget.txt"));
     }
     Ok(said)
+}
+
+/// The wasm, and all scripts of the package: the page and its Worker load each of them.
+fn loaded() -> Result<Vec<PathBuf>> {
+    let mut files = vec![wasm(), root().join("pkg/wasm/gitside.js")];
+    let folder = root().join("pkg");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "js") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// Sizes in bytes: as it is, with gzip, with brotli.
+type Weight = [u64; 3];
+
+fn weights(lines: &str) -> Result<Vec<Weight>> {
+    let weight = |line: &str| -> Option<Weight> {
+        let numbers: Option<Vec<u64>> = line.split(' ').map(|number| number.parse().ok()).collect();
+        numbers?.try_into().ok()
+    };
+    let all: Option<Vec<Weight>> = lines.lines().map(weight).collect();
+    all.ok_or_else(|| format!("the weights are not three numbers a line: {lines:?}"))
+}
+
+fn sum(weights: &[Weight]) -> Weight {
+    let zero = [0; 3];
+    weights
+        .iter()
+        .fold(zero, |sum, weight| std::array::from_fn(|at| sum[at] + weight[at]))
 }
 
 fn wasm() -> PathBuf {
@@ -122,26 +180,20 @@ fn identity(compiled: &Path) -> Result<String> {
     ))
 }
 
-fn gzip(file: &Path) -> Result<u64> {
-    let mut gzip = Command::new("gzip");
-    let packed = gzip.args(["-9", "-c"]).arg(file).stdin(Stdio::null()).output();
-    let packed = packed.map_err(|error| format!("cannot run gzip: {error}"))?;
-    if !packed.status.success() {
-        return Err(format!("gzip {}: {}", file.display(), packed.status));
+fn budget(text: &str) -> Result<Weight> {
+    let mut most = [0; 3];
+    for (name, most) in ["raw", "gzip", "brotli"].into_iter().zip(&mut most) {
+        let line = text
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(other, _)| *other == name);
+        let (_, bytes) = line.ok_or_else(|| format!("xtask/size-budget.txt has no line '{name}'"))?;
+        *most = bytes
+            .trim()
+            .parse()
+            .map_err(|error| format!("xtask/size-budget.txt, {name}: {error}"))?;
     }
-    u64::try_from(packed.stdout.len()).map_err(|error| error.to_string())
-}
-
-fn budget(text: &str, what: &str) -> Result<u64> {
-    let line = text
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .find(|(name, _)| *name == what);
-    let (_, bytes) = line.ok_or_else(|| format!("xtask/size-budget.txt has no line '{what}'"))?;
-    bytes
-        .trim()
-        .parse()
-        .map_err(|error| format!("xtask/size-budget.txt, {what}: {error}"))
+    Ok(most)
 }
 
 #[cfg(test)]
@@ -149,8 +201,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_names_both_weights() {
-        assert!(budget(BUDGET, "raw").unwrap() > budget(BUDGET, "gzip").unwrap());
-        assert!(budget(BUDGET, "brotli").is_err());
+    fn the_budget_names_all_weights() {
+        let [raw, gzip, brotli] = budget(BUDGET).unwrap();
+        assert!(raw > gzip && gzip > brotli);
+        assert!(budget("raw 3\ngzip 2\n").unwrap_err().contains("'brotli'"));
+        assert!(budget("raw 3\ngzip 2\nbrotli many\n").unwrap_err().contains("brotli:"));
+    }
+
+    #[test]
+    fn weights_are_three_numbers_a_line() {
+        assert_eq!(weights("30 20 10\n3 2 1\n").unwrap(), [[30, 20, 10], [3, 2, 1]]);
+        assert_eq!(sum(&[[30, 20, 10], [3, 2, 1]]), [33, 22, 11]);
+        assert!(weights("30 20\n").is_err());
+        assert!(weights("30 20 ten\n").is_err());
     }
 }

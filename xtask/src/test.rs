@@ -76,7 +76,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "size",
-        about: "the weight of the wasm against its budget",
+        about: "the weight of wasm and JavaScript against their budget",
         after: Some("build"),
         run: size,
     },
@@ -316,9 +316,7 @@ fn package_build(_: &Installed) -> Result<Done> {
 }
 
 fn size(_: &Installed) -> Result<Done> {
-    let said = weigh()?;
-    println!("{said}");
-    Ok(Done::Checked(said))
+    Ok(Done::Checked(weigh()?))
 }
 
 fn browser(installed: &Installed) -> Result<Done> {
