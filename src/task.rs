@@ -2,12 +2,12 @@
 //! event loop breathe. [`Task::checkpoint`] is the only place that yields; loops over data call it.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
-use crate::host::Clock;
+use crate::host::{Async, Clock};
 
 /// How long a slice of work may run, in milliseconds, before the event loop gets its turn: half
 /// of what is left of a 16 ms frame once the page has done its own work.
@@ -149,22 +149,22 @@ impl Task {
 
     /// Runs `work` until it ends or the task is cancelled; in that case `work` is dropped, which
     /// aborts requests and releases locks.
-    pub async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Cancelled> {
-        let mut work = pin!(work);
-        poll_fn(|context| {
-            if self.is_cancelled() {
-                return Poll::Ready(Err(Cancelled));
-            }
-            if let Poll::Ready(value) = work.as_mut().poll(context) {
-                return Poll::Ready(Ok(value));
-            }
-            let mut wakers = self.inner.wakers.borrow_mut();
-            if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                wakers.push(context.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await
+    ///
+    /// The work is boxed: what waits for IO has time for that, and this is compiled once for each
+    /// type of answer, not for each of the many works.
+    pub fn race<'a, T>(&'a self, work: impl Future<Output = T> + 'a) -> Race<'a, T> {
+        Race {
+            task: self,
+            work: Box::pin(work),
+        }
+    }
+
+    /// Has `waker` woken when the task is cancelled.
+    fn wake_if_cancelled(&self, waker: &Waker) {
+        let mut wakers = self.inner.wakers.borrow_mut();
+        if !wakers.iter().any(|other| other.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
     }
 
     /// Reports progress.
@@ -185,5 +185,24 @@ impl Task {
     /// The clock the task runs by.
     pub fn clock(&self) -> &Rc<dyn Clock> {
         &self.inner.clock
+    }
+}
+
+/// Work that ends when its task is cancelled; made by [`Task::race`].
+pub struct Race<'a, T> {
+    task: &'a Task,
+    work: Async<'a, T>,
+}
+
+impl<T> Future for Race<'_, T> {
+    type Output = Result<T, Cancelled>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.task.check()?;
+        let polled = self.work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.task.wake_if_cancelled(context.waker());
+        }
+        polled.map(Ok)
     }
 }
