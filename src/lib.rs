@@ -21,6 +21,7 @@
 //! | [`store`] | Git's meaning over a key-value store: objects, packs, refs, the catalogue of repositories | `format`, `algo`, `host` |
 //! | [`ops`] | what a user asks for, named after git's commands; the transport | all above |
 //! | [`error`] | the one error that leaves the crate | all above |
+//! | [`sorted`] | maps and sets in order, small in wasm; whoever needs one | |
 //! | `browser` | wasm only: the host traits over `fetch`, IndexedDB, Web Locks, timers | `host` |
 //! | `js` | wasm only: the exports; converts and decides nothing | `ops`, `browser`, `error`, `task`, `host` |
 //!
@@ -61,5 +62,6 @@ pub mod host;
 pub mod js;
 pub mod ops;
 pub mod protocol;
+pub mod sorted;
 pub mod store;
 pub mod task;

@@ -5,10 +5,11 @@
 //! ([`History::provide`]), and goes on.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::format::oid::ObjectId;
+use crate::sorted::SortedMap;
 
 /// What counts of a commit for a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ pub enum Step<T> {
 /// before the next one leaves ([`DateQueue::settle`]).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DateQueue {
-    waiting: BTreeMap<(Reverse<u64>, u64), ObjectId>,
+    waiting: SortedMap<(Reverse<u64>, u64), ObjectId>,
     unread: Vec<(ObjectId, u64)>,
     puts: u64,
 }

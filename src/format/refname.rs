@@ -1,8 +1,8 @@
 //! Ref names: the rules of git-check-ref-format(1) (`check_refname_format` in git's `refs.c`), and
 //! the order in which a short name is looked up (gitrevisions(7), "`<refname>`").
 
+use crate::sorted::SortedSet;
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 
@@ -224,7 +224,7 @@ pub fn expansions(short: &[u8]) -> [Vec<u8>; 6] {
 
 /// A name of `names` that makes a ref of this name impossible: `a` beside `a/b`, which files cannot
 /// be (`refs_verify_refname_available`). The name itself is no conflict.
-pub fn conflict<'a, T: Borrow<[u8]> + Ord>(names: &'a BTreeSet<T>, name: &[u8]) -> Option<&'a [u8]> {
+pub fn conflict<'a, T: Borrow<[u8]> + Ord>(names: &'a SortedSet<T>, name: &[u8]) -> Option<&'a [u8]> {
     let slashes = (0..).zip(name).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     let above = slashes.filter_map(|at: usize| names.get(name.get(..at)?)).next();
     let below = || {

@@ -6,8 +6,9 @@
 //! served over plain http). It knows nothing of other tabs; [`super::Storage::locks_span_tabs`]
 //! tells which of the two a storage has.
 
+use crate::sorted::SortedMap;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -23,7 +24,7 @@ pub struct LocalLocks {
 #[derive(Default)]
 struct Inner {
     last_ticket: Cell<u64>,
-    queues: RefCell<BTreeMap<String, Queue>>,
+    queues: RefCell<SortedMap<String, Queue>>,
 }
 
 #[derive(Default)]

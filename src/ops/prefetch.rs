@@ -1,7 +1,7 @@
 //! Fetches ahead what a partial clone left with its remote: everything below a path, in as few
 //! requests as can be. Git has git-backfill(1) for whole histories; this is for one tree.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use crate::error::{Failure, Outcome, Stage};
 use crate::format::object::Kind;
@@ -12,6 +12,7 @@ use crate::ops::fault::{self, At};
 use crate::ops::object;
 use crate::ops::promisor::{Brought, bring};
 use crate::ops::rev_parse::{entry, resolve_as};
+use crate::sorted::SortedSet;
 use crate::task::Task;
 
 /// Objects asked for in one request: half a megabyte of ids.
@@ -76,7 +77,7 @@ pub async fn prefetch(task: &Task, repo: &Repository, rev: &[u8], options: &Opti
         let found = entry(task, repo, rev, path).await?;
         (found.kind, found.oid)
     };
-    let mut files = BTreeSet::new();
+    let mut files = SortedSet::new();
     let mut level = match kind {
         EntryKind::Tree => vec![oid],
         EntryKind::Gitlink => Vec::new(),

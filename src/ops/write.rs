@@ -2,8 +2,6 @@
 //! git-mktag(1). Nothing leads to them until a ref does; until then they are kept as long as
 //! git-gc(1) keeps what nothing reaches.
 
-use std::collections::BTreeMap;
-
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::message::Cleanup;
 use crate::format::object::Kind;
@@ -17,6 +15,7 @@ use crate::ops::object;
 use crate::ops::rev_parse::{resolve, resolve_as};
 use crate::ops::staging::Staging;
 use crate::ops::write_tree::{Edit, edit};
+use crate::sorted::SortedMap;
 use crate::store::publish::Publication;
 use crate::task::Task;
 
@@ -48,7 +47,7 @@ pub async fn tree(task: &Task, repo: &Repository, entries: Vec<Entry>) -> Outcom
     let mut staging = Staging::holding(repo, &writer);
     let named: Vec<(EntryKind, ObjectId)> = entries.iter().map(|entry| (entry.kind, entry.oid)).collect();
     check_entries(task, &staging, &named).await?;
-    let mut edits = BTreeMap::new();
+    let mut edits = SortedMap::new();
     for entry in entries {
         if edits.contains_key(&entry.path) {
             let message = format!("two entries are called {}", fault::quoted(&entry.path));

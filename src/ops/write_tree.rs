@@ -7,14 +7,13 @@
 
 mod editor;
 
-use std::collections::BTreeMap;
-
 pub(crate) use self::editor::TreeEditor;
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::tree::{EntryKind, NameFlaw};
 use crate::ops::fault;
 use crate::ops::staging::Staging;
+use crate::sorted::SortedMap;
 use crate::task::Task;
 
 /// What happens to one path.
@@ -27,7 +26,7 @@ pub(crate) enum Edit {
 }
 
 /// Edits by path.
-pub(crate) type Edits = BTreeMap<Vec<u8>, Edit>;
+pub(crate) type Edits = SortedMap<Vec<u8>, Edit>;
 
 /// Writes `root` with the edits applied, and answers with the new root: first everything is removed
 /// that is to be, then set what is to be set, directories before what is in them. Without a root

@@ -1,6 +1,7 @@
 //! A cache bounded by the weight of what it holds, least recently used out first.
 
-use std::collections::{BTreeMap, HashMap};
+use crate::sorted::SortedMap;
+use std::collections::HashMap;
 use std::hash::Hash;
 
 /// The cache. A value heavier than the whole budget is not kept.
@@ -9,7 +10,7 @@ pub(crate) struct Lru<K, V> {
     weight: usize,
     clock: u64,
     values: HashMap<K, Held<V>>,
-    by_age: BTreeMap<u64, K>,
+    by_age: SortedMap<u64, K>,
 }
 
 struct Held<V> {
@@ -25,7 +26,7 @@ impl<K: Hash + Eq + Copy, V: Clone> Lru<K, V> {
             weight: 0,
             clock: 0,
             values: HashMap::new(),
-            by_age: BTreeMap::new(),
+            by_age: SortedMap::new(),
         }
     }
 

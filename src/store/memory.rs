@@ -2,7 +2,6 @@
 //! process. Passes the same contract suite as the databases of a browser.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -10,6 +9,7 @@ use crate::host::locks::LocalLocks;
 use crate::host::{
     Async, Backend, Batch, Change, LockGuard, LockMode, Read, Row, Storage, StorageError, Table, Usage, Wait,
 };
+use crate::sorted::SortedMap;
 
 /// Databases in memory. Clones share them.
 #[derive(Clone, Default)]
@@ -19,7 +19,7 @@ pub struct MemoryStorage {
 
 #[derive(Default)]
 struct Inner {
-    databases: RefCell<BTreeMap<String, Rc<Database>>>,
+    databases: RefCell<SortedMap<String, Rc<Database>>>,
     locks: LocalLocks,
     last_id: Cell<u64>,
     limit: Cell<Option<u64>>,
@@ -50,11 +50,11 @@ impl Inner {
 }
 
 /// Bytes, shared between the database and nobody else: a reader gets a copy.
-type Rows = BTreeMap<Vec<u8>, Rc<[u8]>>;
+type Rows = SortedMap<Vec<u8>, Rc<[u8]>>;
 
 #[derive(Default)]
 struct Database {
-    tables: RefCell<BTreeMap<Table, Rows>>,
+    tables: RefCell<SortedMap<Table, Rows>>,
     destroyed: Cell<bool>,
 }
 

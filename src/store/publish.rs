@@ -9,7 +9,6 @@
 mod logs;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub(crate) use self::logs::begins_log;
@@ -27,6 +26,7 @@ use crate::format::oid::ObjectId;
 use crate::format::reflog::Who;
 use crate::format::refname::{RefName, conflict};
 use crate::host::{Backend, Batch, Change, Expect, LockGuard, LockMode, Storage, StorageError, Table, Wait};
+use crate::sorted::{SortedMap, SortedSet};
 
 const NAME: &[u8] = b"name";
 
@@ -174,7 +174,7 @@ pub struct Publication<'w> {
     retired: Vec<PackId>,
     removed: Vec<ObjectId>,
     /// By the index of the update.
-    reasons: BTreeMap<usize, Reason>,
+    reasons: SortedMap<usize, Reason>,
     config: Option<Vec<u8>>,
 }
 
@@ -189,7 +189,7 @@ impl<'w> Publication<'w> {
             packs: Vec::new(),
             retired: Vec::new(),
             removed: Vec::new(),
-            reasons: BTreeMap::new(),
+            reasons: SortedMap::new(),
             config: None,
         }
     }
@@ -310,7 +310,7 @@ impl<'w> Publication<'w> {
         let (mut before, mut puts) = (Vec::with_capacity(self.updates.len()), Vec::new());
         if self.create {
             batch.expect.push(expect(Table::Meta, meta::STATE, None));
-            check_conflicts(&BTreeSet::new(), &self.updates)?;
+            check_conflicts(&SortedSet::new(), &self.updates)?;
             before.resize(self.updates.len(), None);
             puts = create_refs(&self.updates)?;
             puts.push(meta::put_state());
@@ -391,7 +391,7 @@ fn moved(update: &RefUpdate, found: Option<ObjectId>) -> StoreError {
 
 /// Names are valid, and none is named twice.
 fn check_names(updates: &[RefUpdate]) -> Result<(), StoreError> {
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::new();
     for update in updates {
         let valid = |name: &[u8]| name == b"HEAD" || RefName::new(name.to_vec()).is_ok();
         let target = match &update.new {
@@ -410,8 +410,8 @@ fn check_names(updates: &[RefUpdate]) -> Result<(), StoreError> {
 
 /// A ref cannot be named like a directory of another (`a` and `a/b`): what git's files cannot hold
 /// would be lost when the repository is exported. Looks at the names as they will be.
-fn check_conflicts(existing: &BTreeSet<Vec<u8>>, updates: &[RefUpdate]) -> Result<(), StoreError> {
-    let mut after: BTreeSet<&[u8]> = existing.iter().map(Vec::as_slice).collect();
+fn check_conflicts(existing: &SortedSet<Vec<u8>>, updates: &[RefUpdate]) -> Result<(), StoreError> {
+    let mut after: SortedSet<&[u8]> = existing.iter().map(Vec::as_slice).collect();
     for update in updates {
         match update.new {
             Some(_) => after.insert(&update.name),
@@ -431,7 +431,7 @@ fn check_conflicts(existing: &BTreeSet<Vec<u8>>, updates: &[RefUpdate]) -> Resul
 
 /// The rows of a new repository's refs.
 fn create_refs(updates: &[RefUpdate]) -> Result<Vec<Change>, StoreError> {
-    let mut packed = BTreeMap::new();
+    let mut packed = SortedMap::new();
     let mut singles = Vec::new();
     for update in updates {
         if update.expect.is_some_and(|expected| expected.is_some()) {

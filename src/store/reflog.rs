@@ -136,7 +136,7 @@ impl Reflogs {
     /// Every object that an entry names, each once, ascending: reflogs keep objects from being
     /// collected.
     pub async fn oids(&self) -> Result<Vec<ObjectId>, StoreError> {
-        let mut oids = std::collections::BTreeSet::new();
+        let mut oids = crate::sorted::SortedSet::new();
         let mut after: Option<Vec<u8>> = None;
         loop {
             let rows = self.backend.list(Table::Refs, &[LOG], after.as_deref(), PAGE).await?;

@@ -14,13 +14,13 @@
 //!
 //! `HEAD`, symbolic refs and whatever is not under `refs/` are single rows always.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::error::{Fault, RefProblem, StoreError};
 use super::row;
 use crate::format::oid::{OID_LEN, ObjectId};
 use crate::host::{Backend, Change, Read, Table};
+use crate::sorted::SortedMap;
 
 /// git's `SYMREF_MAXDEPTH`.
 const SYMREF_MAXDEPTH: usize = 5;
@@ -148,9 +148,9 @@ impl Refs {
         }
     }
 
-    async fn packed(&self, rows: std::ops::Range<usize>) -> Result<BTreeMap<Vec<u8>, Ref>, StoreError> {
+    async fn packed(&self, rows: std::ops::Range<usize>) -> Result<SortedMap<Vec<u8>, Ref>, StoreError> {
         let keys: Vec<Vec<u8>> = rows.map(packed_key).collect::<Result<_, _>>()?;
-        let mut refs = BTreeMap::new();
+        let mut refs = SortedMap::new();
         // A few rows at a time: a million refs are not held twice.
         for keys in keys.chunks(32) {
             let reads: Vec<Read> = keys.iter().map(|key| read(key.clone())).collect();
@@ -202,7 +202,7 @@ fn parse_directory(row: Option<&[u8]>) -> Result<Vec<Vec<u8>>, StoreError> {
     Ok(firsts)
 }
 
-fn parse_packed(key: &[u8], row: &[u8], refs: &mut BTreeMap<Vec<u8>, Ref>) -> Result<(), StoreError> {
+fn parse_packed(key: &[u8], row: &[u8], refs: &mut SortedMap<Vec<u8>, Ref>) -> Result<(), StoreError> {
     let mut body = row::open(b'R', Table::Refs, key, row)?;
     while !body.is_empty() {
         let name = body.counted()?.to_vec();
@@ -257,7 +257,7 @@ pub(crate) fn put_single(name: &[u8], target: Option<&Target>, peeled: Option<Ob
 }
 
 /// Packed rows and their directory, for refs that hold objects, in the order of their names.
-pub(crate) fn put_packed(refs: &BTreeMap<&[u8], (ObjectId, Option<ObjectId>)>) -> Result<Vec<Change>, StoreError> {
+pub(crate) fn put_packed(refs: &SortedMap<&[u8], (ObjectId, Option<ObjectId>)>) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
     let mut directory = Vec::new();
     let mut body = Vec::new();

@@ -37,43 +37,48 @@ const PURE: &[&str] = &[
 
 const LAYERS: &[Layer] = &[
     Layer {
-        name: "format",
+        name: "sorted",
         may_use: &[],
+        never: PURE,
+    },
+    Layer {
+        name: "format",
+        may_use: &["sorted"],
         never: PURE,
     },
     Layer {
         name: "algo",
-        may_use: &["format"],
+        may_use: &["format", "sorted"],
         never: PURE,
     },
     Layer {
         name: "protocol",
-        may_use: &["format", "algo"],
+        may_use: &["format", "algo", "sorted"],
         never: PURE,
     },
     Layer {
         name: "host",
-        may_use: &[],
+        may_use: &["sorted"],
         never: WEB,
     },
     Layer {
         name: "task",
-        may_use: &["host"],
+        may_use: &["host", "sorted"],
         never: WEB,
     },
     Layer {
         name: "store",
-        may_use: &["format", "algo", "host"],
+        may_use: &["format", "algo", "host", "sorted"],
         never: WEB,
     },
     Layer {
         name: "error",
-        may_use: &["format", "algo", "protocol", "host", "task", "store"],
+        may_use: &["format", "algo", "protocol", "host", "task", "store", "sorted"],
         never: WEB,
     },
     Layer {
         name: "ops",
-        may_use: &["format", "algo", "protocol", "host", "task", "store", "error"],
+        may_use: &["format", "algo", "protocol", "host", "task", "store", "error", "sorted"],
         never: WEB,
     },
     Layer {

@@ -2,13 +2,14 @@
 //! adds to a folder go with it; and it says which of several files of one name is meant
 //! (`update_dir_rename_counts` and its neighbours in git's `diffcore-rename.c`).
 
-use std::collections::{BTreeMap, HashMap};
+use crate::sorted::SortedMap;
+use std::collections::HashMap;
 
 use super::{MergeHints, Relevance, folder_of, name_of};
 
 /// For each removed folder: to which folders its files went, and how many to each. The root is the
 /// empty path.
-pub type DirectoryCounts = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, u32>>;
+pub type DirectoryCounts = SortedMap<Vec<u8>, SortedMap<Vec<u8>, u32>>;
 
 /// Whether a merge asks where a removed folder went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 
 mod plan;
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use self::plan::{Head, Plan, PlannedRef, plan};
@@ -29,6 +28,7 @@ use crate::ops::repository::{Repository, create};
 use crate::protocol::fetch::Offer;
 use crate::protocol::smart_http::Discovery;
 use crate::protocol::url::RemoteUrl;
+use crate::sorted::SortedSet;
 use crate::store::catalog::Reservation;
 use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate};
@@ -363,7 +363,7 @@ fn write_refs(
         new: Some(new),
         peeled,
     };
-    let mut written = BTreeSet::new();
+    let mut written = SortedSet::new();
     for PlannedRef {
         name, oid, if_present, ..
     } in &plan.refs

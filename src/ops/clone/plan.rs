@@ -1,13 +1,12 @@
 //! What a clone will fetch and write, decided from the remote's refs and the caller's options
 //! alone: `wanted_peer_refs`, `update_remote_refs` and `update_head` of git's builtin/clone.c.
 
-use std::collections::BTreeMap;
-
 use super::{Options, TagMode};
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::ops::fault;
 use crate::protocol::remote_refs::{RemoteHead, RemoteRef, RemoteRefs};
+use crate::sorted::SortedMap;
 
 const HEADS: &[u8] = b"refs/heads/";
 const TAGS: &[u8] = b"refs/tags/";
@@ -181,7 +180,7 @@ impl Plan {
 
     /// Takes over what the server says its refs are at, which may have moved since they were listed.
     pub(super) fn settle(&mut self, told: &[(Vec<u8>, ObjectId)]) {
-        let told: BTreeMap<&[u8], ObjectId> = told.iter().map(|(name, oid)| (name.as_slice(), *oid)).collect();
+        let told: SortedMap<&[u8], ObjectId> = told.iter().map(|(name, oid)| (name.as_slice(), *oid)).collect();
         for planned in &mut self.refs {
             if let Some(oid) = told.get(planned.from.as_slice()) {
                 planned.oid = *oid;

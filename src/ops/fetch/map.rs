@@ -2,7 +2,7 @@
 //! builtin/fetch.c, and `get_fetch_map`, `ref_remove_duplicates` and `get_stale_heads` of its
 //! remote.c. Decided from names alone; nothing is read here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
@@ -11,6 +11,7 @@ use crate::format::refspec::RefSpec;
 use crate::ops::fault::quoted;
 use crate::ops::remotes::TagMode;
 use crate::protocol::remote_refs::RemoteRefs;
+use crate::sorted::SortedMap;
 use crate::store::refs::{Ref, Target};
 
 pub(super) const HEADS: &[u8] = b"refs/heads/";
@@ -60,7 +61,7 @@ pub(super) struct Local {
 }
 
 /// The refs that are here before the fetch.
-pub(super) struct LocalRefs(BTreeMap<Vec<u8>, Ref>);
+pub(super) struct LocalRefs(SortedMap<Vec<u8>, Ref>);
 
 /// git's `SYMREF_MAXDEPTH`.
 const SYMREF_MAXDEPTH: usize = 5;
@@ -401,7 +402,7 @@ fn omits(specs: &[RefSpec], name: &[u8]) -> bool {
 /// Each ref here once (`ref_remove_duplicates`).
 fn without_duplicates(mapped: Vec<Mapped>, warnings: &mut Vec<String>) -> Outcome<Vec<Mapped>> {
     let mut kept: Vec<Mapped> = Vec::with_capacity(mapped.len());
-    let mut places: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let mut places: SortedMap<Vec<u8>, usize> = SortedMap::new();
     for found in mapped {
         let Some(local) = &found.local else {
             kept.push(found);

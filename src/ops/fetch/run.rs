@@ -1,6 +1,6 @@
 //! A fetch that holds the right to write: `do_fetch` of git's builtin/fetch.c.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::known::Known;
 use super::map::{self, LocalRefs, Mapped, TAGS, Wish};
@@ -18,6 +18,7 @@ use crate::ops::fault::At;
 use crate::ops::negotiate;
 use crate::ops::remote::{Deepen, Session};
 use crate::protocol::remote_refs::{RemoteHead, RemoteRefs};
+use crate::sorted::SortedSet;
 use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate, Writer};
 use crate::store::refs::Target;
@@ -155,7 +156,7 @@ impl Run<'_> {
         if round.follow && updates.is_ok() {
             let (mut now, missing) = self.follow(&known, refs, &local, &updates).await?;
             later = missing;
-            updates.decide(self.task, &known, &now, &BTreeSet::new()).await?;
+            updates.decide(self.task, &known, &now, &SortedSet::new()).await?;
             mapped.append(&mut now);
         }
         heads(&mapped, fetched);
@@ -265,7 +266,7 @@ impl Run<'_> {
         let changed = changes
             .iter()
             .filter(|change| change.kind.changes() && change.new.is_some());
-        let names: BTreeSet<&[u8]> = local
+        let names: SortedSet<&[u8]> = local
             .names()
             .chain(changed.map(|change| &change.name))
             .map(Vec::as_slice)

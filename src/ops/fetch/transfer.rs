@@ -2,7 +2,7 @@
 //! what was asked for (`fetch_pack` of git's fetch-pack.c, `check_connected`). What is received is
 //! stored and not visible yet.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::Options;
 use super::map::Mapped;
@@ -21,6 +21,7 @@ use crate::ops::promisor::{self, bring};
 use crate::ops::receive::{FetchMissing, Intake, Received, receive};
 use crate::ops::remote::{Acks, Deepen, FetchRequest, Negotiator, Session, ShallowInfo};
 use crate::protocol::smart_http::Discovery;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::publish::Writer;
 use crate::task::{Event, Task};
 
@@ -53,9 +54,9 @@ pub(super) struct Transferred {
     /// The boundary as it is from now on.
     pub(super) shallow: Vec<ObjectId>,
     /// What the refs that were asked for by name point to: they may have moved since they were listed.
-    pub(super) settled: BTreeMap<Vec<u8>, ObjectId>,
+    pub(super) settled: SortedMap<Vec<u8>, ObjectId>,
     /// Refs of the remote that cannot be had, because that needs a new boundary.
-    pub(super) refused: BTreeSet<Vec<u8>>,
+    pub(super) refused: SortedSet<Vec<u8>>,
     /// Bytes of the server's answers.
     pub(super) bytes: u64,
     /// Requests of the negotiation, the one that was answered with the pack included.
@@ -74,7 +75,7 @@ impl Transfer<'_> {
     /// Fetches what `ask` names and is not here.
     pub(super) async fn run(&self, session: &mut Session, ask: &Ask<'_>) -> Outcome<Transferred> {
         let boundary = self.repo.meta.shallow().await.at(Stage::Negotiate)?;
-        let mut refused: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let mut refused: SortedSet<Vec<u8>> = SortedSet::new();
         loop {
             let left: Vec<&Mapped> = ask
                 .mapped
@@ -87,7 +88,7 @@ impl Transfer<'_> {
                 return Ok(transferred);
             }
             // What was refused would be stored without its history: the rest is asked for alone.
-            refused.append(&mut transferred.refused);
+            refused.extend(transferred.refused);
             self.writer.sweep().await.at(Stage::Unpack)?;
         }
     }
@@ -128,10 +129,10 @@ impl Transfer<'_> {
         };
         // A ref is asked for by its name where the server allows it: then it cannot move in between.
         let (named, nameless): (Vec<&Mapped>, Vec<&Mapped>) = wanted.iter().partition(|found| found.has_name());
-        let want_refs: BTreeSet<&[u8]> = named.iter().map(|found| found.remote.as_slice()).collect();
+        let want_refs: SortedSet<&[u8]> = named.iter().map(|found| found.remote.as_slice()).collect();
         let (want_refs, wants) = match session.takes_want_refs(want_refs.len()) {
             true => (want_refs, unique(&nameless)),
-            false => (BTreeSet::new(), unique(&wanted)),
+            false => (SortedSet::new(), unique(&wanted)),
         };
         let request = FetchRequest {
             want_refs: want_refs.into_iter().map(<[u8]>::to_vec).collect(),
@@ -167,16 +168,16 @@ impl Transfer<'_> {
         let received = receive(self.task, self.writer, &mut source, &intake).await?;
         let told = source.shallow().clone();
         let bytes = source.received();
-        let settled: BTreeMap<Vec<u8>, ObjectId> = source.wanted_refs().iter().cloned().collect();
+        let settled: SortedMap<Vec<u8>, ObjectId> = source.wanted_refs().iter().cloned().collect();
         let tip = |found: &&Mapped| *settled.get(&found.remote).unwrap_or(&found.oid);
-        let tips: BTreeSet<ObjectId> = wanted.iter().map(tip).collect();
+        let tips: SortedSet<ObjectId> = wanted.iter().map(tip).collect();
         let tips: Vec<ObjectId> = tips.into_iter().collect();
         let promised = match is_partial {
             true => Promised::by(ask.filter),
             false => Promised::Nothing,
         };
         let mut boundary = Boundary::new(boundary);
-        let mut refused = BTreeSet::new();
+        let mut refused = SortedSet::new();
         if deepens {
             boundary.deepen(self, &received, &told).await?;
         } else {
@@ -224,7 +225,7 @@ impl Transfer<'_> {
 
 /// Their objects, each once (gitprotocol-http(5), "Smart Clients").
 fn unique(mapped: &[&Mapped]) -> Vec<ObjectId> {
-    let oids: BTreeSet<ObjectId> = mapped.iter().map(|found| found.oid).collect();
+    let oids: SortedSet<ObjectId> = mapped.iter().map(|found| found.oid).collect();
     oids.into_iter().collect()
 }
 
@@ -259,7 +260,7 @@ impl Negotiator for Counted<'_, '_> {
 
 /// The shallow boundary while it changes.
 struct Boundary {
-    shallow: BTreeSet<ObjectId>,
+    shallow: SortedSet<ObjectId>,
 }
 
 impl Boundary {

@@ -1,14 +1,13 @@
 //! What becomes of each ref: `update_local_ref` of git's builtin/fetch.c, against the refs as they
 //! will be. Nothing is written here.
 
-use std::collections::BTreeSet;
-
 use super::known::Known;
 use super::map::{ForMerge, HEADS, Local, LocalRefs, Mapped, TAGS};
 use crate::error::Outcome;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::refname::conflict;
+use crate::sorted::SortedSet;
 use crate::task::Task;
 
 /// What became of a ref.
@@ -67,7 +66,7 @@ pub(super) struct Updates<'a> {
     rules: &'a Rules,
     local: &'a LocalRefs,
     /// The names there will be.
-    names: BTreeSet<Vec<u8>>,
+    names: SortedSet<Vec<u8>>,
     /// What was decided so far.
     pub(super) changes: Vec<RefChange>,
 }
@@ -109,7 +108,7 @@ impl<'a> Updates<'a> {
         task: &Task,
         known: &Known<'_>,
         mapped: &[Mapped],
-        refused: &BTreeSet<Vec<u8>>,
+        refused: &SortedSet<Vec<u8>>,
     ) -> Outcome<()> {
         for pass in [ForMerge::Merge, ForMerge::No, ForMerge::Ignore] {
             for found in mapped.iter().filter(|found| found.merge == pass) {

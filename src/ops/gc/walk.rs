@@ -4,7 +4,7 @@
 //!
 //! Memory: about 30 bytes for each commit and one for each other object.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use super::roots::Root;
 use crate::error::{Failure, Outcome, Stage};
@@ -14,6 +14,7 @@ use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::format::tree::{EntryKind, TreeIter};
 use crate::ops::fault::{self, At};
+use crate::sorted::SortedMap;
 use crate::store::odb::Odb;
 use crate::store::odb::census::Census;
 use crate::task::{Phase, Progress, Task};
@@ -48,12 +49,12 @@ pub(super) struct Walk<'a> {
     commits: Vec<Commit>,
     links: Vec<u32>,
     /// What commits name that is not stored.
-    absent: BTreeMap<u32, Vec<ObjectId>>,
+    absent: SortedMap<u32, Vec<ObjectId>>,
     marks: Vec<Mark>,
     /// Objects without a pack, in the order in which they were met.
     met: Vec<u32>,
     /// What is needed and not stored, with something that names it.
-    missing: BTreeMap<ObjectId, Option<ObjectId>>,
+    missing: SortedMap<ObjectId, Option<ObjectId>>,
     /// Objects looked at, and how many there are.
     progress: Progress,
 }
@@ -78,10 +79,10 @@ impl<'a> Walk<'a> {
             census,
             commits: Vec::new(),
             links: Vec::new(),
-            absent: BTreeMap::new(),
+            absent: SortedMap::new(),
             marks: vec![Mark::None; census.copies()],
             met: Vec::new(),
-            missing: BTreeMap::new(),
+            missing: SortedMap::new(),
             progress,
         };
         let shallow: HashSet<ObjectId> = shallow.iter().copied().collect();

@@ -8,7 +8,7 @@
 //!
 //! Memory: about 60 bytes for each object that is lacking, 30 for each one where histories meet.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::Wish;
@@ -23,6 +23,7 @@ use crate::ops::Repository;
 use crate::ops::fault::{self, At};
 use crate::ops::history::Commits;
 use crate::ops::{object, promisor};
+use crate::sorted::SortedMap;
 use crate::task::{Phase, Progress, Task};
 
 /// Objects that are read together.
@@ -180,9 +181,9 @@ struct Directory {
     new: Vec<ObjectId>,
     old: Vec<ObjectId>,
     /// The entries of the old trees.
-    had: BTreeMap<Vec<u8>, Vec<(ObjectId, Kind)>>,
+    had: SortedMap<Vec<u8>, Vec<(ObjectId, Kind)>>,
     /// The names under which there is something new, and the trees among that.
-    has: BTreeMap<Vec<u8>, Vec<ObjectId>>,
+    has: SortedMap<Vec<u8>, Vec<ObjectId>>,
 }
 
 struct Walk<'a> {

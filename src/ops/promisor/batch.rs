@@ -2,7 +2,6 @@
 //! waits for a batch drives it, and when the last of them gives up, the request is dropped with it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,6 +15,7 @@ use crate::format::oid::ObjectId;
 use crate::host::Async;
 use crate::ops::remote::Options;
 use crate::ops::repository::Repository;
+use crate::sorted::SortedSet;
 use crate::task::Task;
 
 /// How long a batch waits, in milliseconds, for reads that are under way and add nothing to it:
@@ -46,14 +46,14 @@ pub(super) struct End {
 }
 
 struct Wanted {
-    oids: RefCell<BTreeSet<ObjectId>>,
+    oids: RefCell<SortedSet<ObjectId>>,
     /// Whether more can be added: nothing was sent yet.
     open: Cell<bool>,
 }
 
 impl Batch {
     /// A batch that will be sent after a moment.
-    pub(super) fn new(repo: &Repository, oids: BTreeSet<ObjectId>) -> Rc<Self> {
+    pub(super) fn new(repo: &Repository, oids: SortedSet<ObjectId>) -> Rc<Self> {
         let wanted = Rc::new(Wanted {
             oids: RefCell::new(oids),
             open: Cell::new(true),
@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// Takes those off that it brings already. Answers whether there were any.
-    pub(super) fn take(&self, left: &mut BTreeSet<ObjectId>) -> bool {
+    pub(super) fn take(&self, left: &mut SortedSet<ObjectId>) -> bool {
         let wanted = self.wanted.oids.borrow();
         let before = left.len();
         left.retain(|oid| !wanted.contains(oid));
@@ -83,7 +83,7 @@ impl Batch {
     }
 
     /// Adds to what it brings; `false` if it is too late for that.
-    pub(super) fn add(&self, oids: &BTreeSet<ObjectId>) -> bool {
+    pub(super) fn add(&self, oids: &SortedSet<ObjectId>) -> bool {
         let open = self.wanted.open.get();
         if open {
             self.wanted.oids.borrow_mut().extend(oids);

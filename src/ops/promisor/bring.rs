@@ -2,8 +2,6 @@
 //! listed, nothing is negotiated, no tags; the filter `blob:none`, so that a tree brings the trees
 //! below it and no files.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::not_stored;
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::config::Config;
@@ -18,6 +16,7 @@ use crate::ops::remotes::{RemoteConfig, remote_config};
 use crate::ops::repository::Repository;
 use crate::protocol::fetch::Offer;
 use crate::protocol::url::RemoteUrl;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::publish::{Publication, Writer};
 use crate::task::Task;
 
@@ -32,7 +31,7 @@ pub(crate) struct Brought {
     /// Bytes of the packs.
     pub(crate) bytes: u64,
     /// Why the others did not come: `PromisedMissing`, each.
-    pub(crate) refused: BTreeMap<ObjectId, GitError>,
+    pub(crate) refused: SortedMap<ObjectId, GitError>,
 }
 
 /// The promisor remotes in the order in which git asks them: as the configuration names them, that of
@@ -63,7 +62,7 @@ pub(crate) async fn bring(
     // Another tab may have fetched them while the writer was waited for.
     let infos = task.race(repo.odb.info(oids)).await?.at(Stage::Read)?;
     let absent = oids.iter().zip(infos).filter(|(_, info)| info.is_none());
-    let mut left: BTreeSet<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+    let mut left: SortedSet<ObjectId> = absent.map(|(oid, _)| *oid).collect();
     let mut brought = Brought::default();
     let remotes = remotes(repo).await?;
     if let (Some(oid), true) = (left.first(), remotes.is_empty()) {
@@ -81,7 +80,7 @@ pub(crate) async fn bring(
             options,
             remote: &remote,
         };
-        let mut refused = BTreeMap::new();
+        let mut refused = SortedMap::new();
         if let Err(cause) = asking.ask(&mut left, &mut refused, &mut brought).await {
             let cause = theirs(cause)?;
             refused.extend(left.iter().map(|oid| (*oid, cause.clone())));
@@ -152,8 +151,8 @@ impl Asking<'_> {
     /// Asks the remote for what is `left`, takes off what came, and says of what it would not give why.
     async fn ask(
         &self,
-        left: &mut BTreeSet<ObjectId>,
-        refused: &mut BTreeMap<ObjectId, GitError>,
+        left: &mut SortedSet<ObjectId>,
+        refused: &mut SortedMap<ObjectId, GitError>,
         brought: &mut Brought,
     ) -> Outcome<()> {
         let url = self.remote.urls.first().map(String::as_str).unwrap_or_default();
@@ -214,7 +213,7 @@ impl Asking<'_> {
         Remote::connect(&self.repo.host, self.task, url, Service::UploadPack, options).await
     }
 
-    async fn receive(&self, session: &mut Session, wants: &BTreeSet<ObjectId>) -> Outcome<Received> {
+    async fn receive(&self, session: &mut Session, wants: &SortedSet<ObjectId>) -> Outcome<Received> {
         let offer = Offer::of(session.discovery());
         if !offer.any_want {
             return Err(no_single_objects(&session.url()).into());
@@ -264,7 +263,7 @@ impl Asking<'_> {
 
 /// The object that the server names in its refusal, if it is one of those that were asked for:
 /// "not our ref" and "unadvertised object" of git's upload-pack.c.
-fn named(error: &GitError, wants: &BTreeSet<ObjectId>) -> Option<ObjectId> {
+fn named(error: &GitError, wants: &SortedSet<ObjectId>) -> Option<ObjectId> {
     let text = error.remote_text.as_deref()?;
     let words = text.split(|character: char| !character.is_ascii_hexdigit());
     let mut oids = words.filter_map(|word| word.parse::<ObjectId>().ok());

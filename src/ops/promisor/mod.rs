@@ -19,7 +19,6 @@ mod batch;
 mod bring;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 
 use self::batch::{Batch, Waiting};
@@ -31,6 +30,7 @@ use crate::format::oid::ObjectId;
 use crate::ops::fault;
 use crate::ops::remote::Known;
 use crate::ops::repository::Repository;
+use crate::sorted::SortedSet;
 use crate::store::StoreError;
 use crate::task::Task;
 
@@ -74,7 +74,7 @@ impl Promisor {
     fn join(&self, task: &Task, repo: &Repository, missing: &[ObjectId]) -> Vec<Waiting> {
         let mut batches: Vec<Rc<Batch>> = self.batches.borrow().iter().filter_map(Weak::upgrade).collect();
         batches.retain(|batch| !batch.is_done());
-        let mut left: BTreeSet<ObjectId> = missing.iter().copied().collect();
+        let mut left: SortedSet<ObjectId> = missing.iter().copied().collect();
         let mut joined: Vec<bool> = batches.iter().map(|batch| batch.take(&mut left)).collect();
         if !left.is_empty() {
             match batches.iter().position(|batch| batch.add(&left)) {

@@ -1,7 +1,7 @@
 //! Before anything is sent: the caller is told what weighs more than servers usually take, and may
 //! call the push off (the hook `pre-push` of githooks(5)).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 
 use super::plan::Planned;
@@ -12,6 +12,7 @@ use crate::format::tree::TreeIter;
 use crate::host::Async;
 use crate::ops::fault::{At, quoted};
 use crate::ops::object;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::odb::Odb;
 use crate::task::{Event, Task};
 
@@ -107,7 +108,7 @@ pub(super) async fn name(
 ) -> Outcome<Vec<LargeFile>> {
     let mut search = Search {
         wanted: blobs.iter().map(|(oid, _)| *oid).collect(),
-        paths: BTreeMap::new(),
+        paths: SortedMap::new(),
         seen: have.iter().copied().collect(),
         trees: Vec::new(),
         others: tips.iter().copied().collect(),
@@ -148,8 +149,8 @@ const TOGETHER: usize = 256;
 
 struct Search {
     /// Blobs without a name.
-    wanted: BTreeSet<ObjectId>,
-    paths: BTreeMap<ObjectId, Vec<u8>>,
+    wanted: SortedSet<ObjectId>,
+    paths: SortedMap<ObjectId, Vec<u8>>,
     /// What was read, and what need not be.
     seen: HashSet<ObjectId>,
     /// Trees to be read, with their paths.

@@ -1,8 +1,6 @@
 //! The refs here that follow those of the remote, after a push: `transport_update_tracking_ref` of
 //! git's transport.c. They are moved for what the server said it did, and for nothing else.
 
-use std::collections::BTreeSet;
-
 use super::Place;
 use super::outcome::PushUpdate;
 use crate::error::{Failure, Outcome, Stage};
@@ -15,6 +13,7 @@ use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::object;
 use crate::protocol::push::Reported;
+use crate::sorted::SortedSet;
 use crate::store::publish::{Publication, RefUpdate};
 use crate::store::refs::Target;
 use crate::task::{Event, Task};
@@ -33,7 +32,7 @@ pub(super) async fn track(task: &Task, repo: &Repository, place: &Place, updates
     }
     let writer = repo.writer(task).await?;
     let refs = repo.refs.list(b"refs/").await.at(Stage::Update)?;
-    let mut names: BTreeSet<Vec<u8>> = refs.into_iter().map(|found| found.name).collect();
+    let mut names: SortedSet<Vec<u8>> = refs.into_iter().map(|found| found.name).collect();
     let mut publication = Publication::new(&writer);
     let mut followed = Vec::with_capacity(moves.len());
     let mut changed = false;

@@ -1,13 +1,12 @@
 //! What is noted of objects while they pass, so that none has to be read again.
 
-use std::collections::BTreeMap;
-
 use crate::algo::connected::Links;
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::ops::fault::At;
+use crate::sorted::SortedMap;
 
 /// What was noted of the objects of a pack.
 pub struct Noted {
@@ -34,7 +33,7 @@ impl Noted {
 
 /// Annotated tags and their targets, to peel refs without trusting the server's word for it.
 #[derive(Default)]
-pub struct Tags(BTreeMap<ObjectId, ObjectId>);
+pub struct Tags(SortedMap<ObjectId, ObjectId>);
 
 /// How many tags of tags are followed. Git has no limit; nobody has three.
 const PEEL_LIMIT: usize = 1000;

@@ -1,17 +1,16 @@
 //! The objects of a small pack, each on its way to a row of its own: git-unpack-objects(1).
 
-use std::collections::BTreeMap;
-
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::ops::fault::At;
+use crate::sorted::SortedMap;
 use crate::store::objects::ReadyObject;
 use crate::store::odb::Odb;
 
 /// Objects that came, each once.
 #[derive(Default)]
-pub(super) struct Unpacked(BTreeMap<ObjectId, ReadyObject>);
+pub(super) struct Unpacked(SortedMap<ObjectId, ReadyObject>);
 
 impl Unpacked {
     /// Takes an object that was hashed.

@@ -1,12 +1,12 @@
 //! How a remote is to be talked to: credentials, proxy, headers, protocol version, time limits.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::secret::Secret;
 use super::trace::Tracer;
 use crate::host::Async;
+use crate::sorted::SortedSet;
 
 /// How to talk to a remote. The default asks nobody, goes directly, and chooses the protocol
 /// version so that CORS is not in the way.
@@ -201,7 +201,7 @@ impl Default for Timeouts {
 /// is in it, and nothing of it is stored.
 #[derive(Clone, Default)]
 pub struct Memory {
-    refuses_git_protocol: Rc<RefCell<BTreeSet<String>>>,
+    refuses_git_protocol: Rc<RefCell<SortedSet<String>>>,
 }
 
 impl Memory {

@@ -1,8 +1,6 @@
 //! A tree in memory that is changed entry by entry. Directories are read when a path leads through
 //! them, and written anew if something in them has changed.
 
-use std::collections::BTreeMap;
-
 use super::{bad_path, in_the_way, not_there, taken};
 use crate::error::Outcome;
 use crate::format::object::Kind;
@@ -10,6 +8,7 @@ use crate::format::oid::ObjectId;
 use crate::format::tree::{self, EntryKind, TreeError, TreeIter, check_name};
 use crate::ops::fault;
 use crate::ops::staging::Staging;
+use crate::sorted::SortedMap;
 use crate::task::Task;
 
 /// How many trees are read together.
@@ -36,7 +35,7 @@ impl Node {
 /// A directory that was looked into.
 #[derive(Default)]
 struct Directory {
-    entries: BTreeMap<Vec<u8>, Node>,
+    entries: SortedMap<Vec<u8>, Node>,
     /// Its tree, as long as nothing in it has changed.
     unchanged: Option<ObjectId>,
 }
@@ -83,7 +82,7 @@ impl TreeEditor {
     /// clone each depth is one request.
     pub async fn read_ahead(&mut self, task: &Task, staging: &Staging<'_>, paths: &[&[u8]]) -> Outcome<()> {
         loop {
-            let mut wanted: BTreeMap<ObjectId, Vec<(usize, Vec<u8>)>> = BTreeMap::new();
+            let mut wanted: SortedMap<ObjectId, Vec<(usize, Vec<u8>)>> = SortedMap::new();
             let root = self.open_root(task, staging).await?;
             for path in paths {
                 task.checkpoint().await?;
@@ -350,7 +349,7 @@ impl TreeEditor {
     fn enter(&mut self, oid: &ObjectId, content: &[u8]) -> Outcome<usize> {
         let malformed = |error: TreeError| fault::malformed(oid, Kind::Tree, &error);
         let mut directory = Directory {
-            entries: BTreeMap::new(),
+            entries: SortedMap::new(),
             unchanged: Some(*oid),
         };
         for entry in TreeIter::new(content) {

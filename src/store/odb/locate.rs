@@ -1,12 +1,13 @@
 //! From an id to a row and from a row to its place in the pack: shards and blocks of the packs'
 //! indexes, from the caches or else one transaction for all that are wanted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Odb;
 use crate::format::oid::{OID_LEN, ObjectId};
 use crate::host::{Read, Table};
+use crate::sorted::SortedSet;
 use crate::store::error::{Fault, StoreError};
 use crate::store::index::{self, Block, Shard};
 use crate::store::pack_store::{LivePack, PackId};
@@ -19,7 +20,7 @@ impl Odb {
         let mut wanted = Vec::new();
         for pack in packs.iter() {
             let of = |oid: &ObjectId| index::shard_of(pack.shard_bits, oid.first_byte());
-            let numbers: BTreeSet<u8> = oids.iter().map(of).collect();
+            let numbers: SortedSet<u8> = oids.iter().map(of).collect();
             wanted.extend(numbers.into_iter().map(|shard| (*pack, (pack.id, shard))));
         }
         let shards = self.shards(wanted).await?;

@@ -1,8 +1,8 @@
 //! The chunks of a pack that stay in memory until its deltas are resolved.
 
+use crate::sorted::SortedMap;
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{CHUNK_BYTES, chunks_of};
@@ -12,7 +12,7 @@ pub(super) struct Window {
     budget: usize,
     weight: usize,
     clock: Cell<u64>,
-    chunks: BTreeMap<u32, (Cell<u64>, Vec<u8>)>,
+    chunks: SortedMap<u32, (Cell<u64>, Vec<u8>)>,
     pinned: Range<u64>,
 }
 
@@ -22,7 +22,7 @@ impl Window {
             budget,
             weight: 0,
             clock: Cell::new(0),
-            chunks: BTreeMap::new(),
+            chunks: SortedMap::new(),
             pinned: 0..0,
         }
     }

@@ -1,7 +1,6 @@
 //! What a publication writes to reflogs: `files_log_ref_write`, `split_head_update` and
 //! `should_autocreate_reflog` in git.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{Publication, RefUpdate, Writer};
@@ -9,6 +8,7 @@ use crate::format::config::Config;
 use crate::format::oid::ObjectId;
 use crate::format::reflog::{LogEntry, Who};
 use crate::host::Change;
+use crate::sorted::SortedMap;
 use crate::store::error::StoreError;
 use crate::store::meta::Meta;
 use crate::store::reflog::{self, Reflogs, StoredEntry};
@@ -86,7 +86,7 @@ pub(super) struct Logs<'a> {
     pub(super) config: Option<&'a [u8]>,
     pub(super) updates: &'a [RefUpdate],
     /// By the index of the update.
-    pub(super) reasons: &'a BTreeMap<usize, Reason>,
+    pub(super) reasons: &'a SortedMap<usize, Reason>,
     /// What each updated ref leads to before; in the order of the updates.
     pub(super) before: &'a [Option<ObjectId>],
 }
@@ -105,7 +105,7 @@ impl Logs<'_> {
         let branch = self.branch_of_head().await?;
         let mut existing = Existing {
             logs: Reflogs::new(Rc::clone(self.writer.backend())),
-            parents: BTreeMap::new(),
+            parents: SortedMap::new(),
         };
         for (at, reason) in self.reasons {
             let Some((update, old)) = self.updates.get(*at).zip(self.before.get(*at)) else {
@@ -185,7 +185,7 @@ impl Logs<'_> {
 struct Existing {
     logs: Reflogs,
     /// Whether some ref under it has a log.
-    parents: BTreeMap<Vec<u8>, bool>,
+    parents: SortedMap<Vec<u8>, bool>,
 }
 
 impl Existing {

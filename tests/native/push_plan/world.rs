@@ -1,6 +1,6 @@
 //! A server and a repository here, the latter once git's and once gitside's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 use std::fs;
@@ -339,7 +339,7 @@ fn local_refs(random: &mut Random, pool: &Pool, server: &BTreeMap<String, Object
         3 => Held::Symbolic("refs/heads/fix/1".to_owned()),
         _ => Held::Symbolic("refs/heads/main".to_owned()),
     };
-    let names: BTreeSet<Vec<u8>> = refs.keys().map(|name| name.as_bytes().to_vec()).collect();
+    let names: gitside::sorted::SortedSet<Vec<u8>> = refs.keys().map(|name| name.as_bytes().to_vec()).collect();
     refs.retain(|name, _| conflict(&names, name.as_bytes()).is_none());
     refs.insert("HEAD".to_owned(), head);
     refs

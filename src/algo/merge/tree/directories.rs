@@ -5,7 +5,7 @@
 //! A directory went where most of its files went that one side renamed, if nothing of it is left on
 //! that side. Only files that the other side added to it, or moved into it, follow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::message::Topic;
 use super::pairs::{Pair, SideChanges, Status};
@@ -13,14 +13,15 @@ use super::paths::{Info, Mask, Path, Paths, Side, ancestors};
 use super::renames::Rename;
 use super::{DirectoryRenames, State, label};
 use crate::algo::rename::DirectoryCounts;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Where directories went.
-type Renamed = BTreeMap<Path, Path>;
+type Renamed = SortedMap<Path, Path>;
 
 /// Files of one side that renames of directories would bring to one path.
 #[derive(Debug, Default)]
 struct Arrivals {
-    from: BTreeSet<Path>,
+    from: SortedSet<Path>,
     is_reported: bool,
 }
 

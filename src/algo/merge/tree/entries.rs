@@ -1,7 +1,7 @@
 //! Decides what the merged tree has at each path (`process_entries` and `process_entry` in git's
 //! `merge-ort.c`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::content::{self, Request};
 use super::message::Topic;
@@ -10,6 +10,7 @@ use super::trees::Trees;
 use super::{Conflict, Error, State, label};
 use crate::format::oid::ObjectId;
 use crate::format::tree::EntryKind;
+use crate::sorted::SortedMap;
 
 /// How many blobs are announced at most.
 const SOON: usize = 10_000;
@@ -20,7 +21,7 @@ pub(super) struct Entries {
     rest: Vec<(Path, Place)>,
     /// The one that is decided now.
     open: Option<Open>,
-    conflicted: BTreeMap<Path, Place>,
+    conflicted: SortedMap<Path, Place>,
     trees: Trees,
 }
 
@@ -38,7 +39,7 @@ impl Entries {
         Entries {
             rest: state.paths.in_order(),
             open: None,
-            conflicted: BTreeMap::new(),
+            conflicted: SortedMap::new(),
             trees: Trees::default(),
         }
     }

@@ -29,14 +29,14 @@ pub(super) fn git_order<'a>(names: impl Iterator<Item = &'a [u8]>) -> Vec<usize>
 /// Chains by hash, each with the entry that came last at its end.
 struct Table {
     size: u32,
-    chains: std::collections::BTreeMap<u32, Vec<(usize, u32)>>,
+    chains: crate::sorted::SortedMap<u32, Vec<(usize, u32)>>,
 }
 
 impl Table {
     fn new(size: u32) -> Self {
         Table {
             size,
-            chains: std::collections::BTreeMap::new(),
+            chains: crate::sorted::SortedMap::new(),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What a merge has to say of paths, in git's words (`path_msg` in `merge-ort.c`).
 
-use std::collections::BTreeMap;
-
 use super::paths::Path;
+use crate::sorted::SortedMap;
 
 /// What a message is about. The names are those that `git merge-tree -z` prints
 /// ([`Topic::as_str`]).
@@ -88,7 +87,7 @@ pub struct Message {
 /// All that was said, by the path it is about.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    by_path: BTreeMap<Path, Vec<Message>>,
+    by_path: SortedMap<Path, Vec<Message>>,
     /// Nobody listens: what is merged is a base.
     is_silent: bool,
 }
@@ -96,7 +95,7 @@ pub(super) struct Messages {
 impl Messages {
     pub fn new(is_silent: bool) -> Self {
         Messages {
-            by_path: BTreeMap::new(),
+            by_path: SortedMap::new(),
             is_silent,
         }
     }

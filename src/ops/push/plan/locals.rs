@@ -1,16 +1,15 @@
 //! The refs that are here, as a push sees them: `get_local_heads` of git's remote.c.
 
-use std::collections::BTreeMap;
-
 use crate::format::oid::ObjectId;
 use crate::format::refname::{self, Form, expansions};
+use crate::sorted::SortedMap;
 use crate::store::refs::{Ref, Target};
 
 /// git's `SYMREF_MAXDEPTH`.
 const SYMREF_MAXDEPTH: usize = 5;
 
 /// The refs of this repository, by name; `HEAD` is among them.
-pub(super) struct Locals(BTreeMap<Vec<u8>, Target>);
+pub(super) struct Locals(SortedMap<Vec<u8>, Target>);
 
 /// How many refs a short name may mean (`count_refspec_match`).
 #[derive(Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! The steps of planning a push, as `transport_push` of git's transport.c takes them.
 
-use std::collections::BTreeMap;
-
 use super::followed;
 use super::locals::{Locals, Meaning, meaning};
 use super::matching::{Matching, Mode, Source};
@@ -19,13 +17,14 @@ use crate::ops::fault::At;
 use crate::ops::object;
 use crate::ops::rev_parse::resolve;
 use crate::protocol::remote_refs::RemoteRefs;
+use crate::sorted::SortedMap;
 use crate::task::Task;
 
 /// A push whose refspecs are understood.
 pub struct Prepared {
     specs: Vec<RefSpec>,
     /// What the refspecs without a pattern push, by their place among `specs`.
-    sources: BTreeMap<usize, Source>,
+    sources: SortedMap<usize, Source>,
     locals: Locals,
     shallow: Vec<ObjectId>,
     rules: Rules,
@@ -147,8 +146,8 @@ async fn sources(
     repo: &Repository,
     locals: &Locals,
     specs: &[RefSpec],
-) -> Outcome<BTreeMap<usize, Source>> {
-    let mut sources = BTreeMap::new();
+) -> Outcome<SortedMap<usize, Source>> {
+    let mut sources = SortedMap::new();
     let mut problems = Vec::new();
     for (place, spec) in specs.iter().enumerate() {
         if spec.is_pattern() || spec.is_matching() || spec.is_negative() {
