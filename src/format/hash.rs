@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn objects_have_the_same_id_alone_together_and_piece_by_piece() {
-        let bytes: Vec<u8> = (0..30_000u32).map(|n| (n * n >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..30_000u32).map(|n| ((n * n) >> 7) as u8).collect();
         let kinds = [Kind::Blob, Kind::Tree, Kind::Commit, Kind::Tag];
         let lengths = (0..200).chain([500, 4096, 30_000, 70, 12_345]);
         let objects: Vec<_> = lengths
