@@ -7,6 +7,7 @@
 
 import init, { Engine as Exports, Operation, restart } from './wasm/gitside.js';
 import { describe, internal } from './errors.js';
+import { shareModule, startHelper } from './helpers.js';
 
 /** @typedef {import('./errors.js').ErrorData} ErrorData */
 /** @typedef {import('./rpc.js').Outcome} Outcome */
@@ -33,6 +34,7 @@ let trapped = false;
 export async function load(wasmUrl) {
   try {
     await init({ module_or_path: wasmUrl ?? new URL('./wasm/gitside_bg.wasm', import.meta.url) });
+    shareModule(/** @type {any} */ (init).__wbindgen_wasm_module);
     if (trapped) {
       // The glue makes a new instance before the next call.
       restart();
@@ -68,7 +70,7 @@ class WasmEngine {
   #reviving = new Map();
   /** Cancelled calls that still clean up, by the repository they had in hand. @type {Map<string, Promise<unknown>>} */
   #ending = new Map();
-  #exports = new Exports((/** @type {string} */ words) => (this.#lastWords = words));
+  #exports = new Exports((/** @type {string} */ words) => (this.#lastWords = words), startHelper);
 
   constructor() {
     living.add(this);

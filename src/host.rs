@@ -13,8 +13,10 @@ use std::rc::Rc;
 
 pub mod locks;
 pub mod parts;
+pub mod threads;
 
 pub use parts::{MemoryParts, Parts, RequestBody};
+pub use threads::{Helper, NoThreads, Threads};
 
 /// A boxed future that stays on its thread.
 pub type Async<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -28,6 +30,8 @@ pub struct Host {
     pub http: Rc<dyn Http>,
     /// Time, waiting and yielding.
     pub clock: Rc<dyn Clock>,
+    /// Other threads.
+    pub threads: Rc<dyn Threads>,
 }
 
 impl Host {

@@ -9,6 +9,7 @@
 //! not followed. Memory: about 40 bytes for each id, no edges but those between commits.
 
 mod history;
+mod travel;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::format::tag::TagRef;
 use crate::format::tree::{EntryKind, TreeIter};
 
 pub use history::{Frontier, History};
+pub use travel::Merging;
 
 /// Objects and what they point to.
 pub struct Links {
@@ -30,7 +32,13 @@ pub struct Links {
     seed: u64,
     /// Commit and parent; apart, since shallow boundaries cut them.
     parents: Vec<(u32, u32)>,
+    /// What was linked lately, and as what: trees name the same objects again and again.
+    recent: Vec<Option<(ObjectId, Kind)>>,
 }
+
+/// How many recent links are remembered: a power of two, and few enough to stay in a processor's
+/// cache, which the table of all ids does not.
+const RECENT: usize = 4096;
 
 #[derive(Clone, Copy)]
 struct Node {
@@ -103,6 +111,7 @@ impl Links {
             slots: vec![NONE; 1024],
             seed,
             parents: Vec::new(),
+            recent: vec![None; RECENT],
         }
     }
 
@@ -233,11 +242,19 @@ impl Links {
     }
 
     fn link(&mut self, from: u32, to: ObjectId, expected: Kind) -> Result<(), LinkError> {
+        let [.., high, low] = to.as_bytes();
+        let place = usize::from(u16::from_be_bytes([*high, *low])) % RECENT;
+        if self.recent.get(place) == Some(&Some((to, expected))) {
+            return Ok(());
+        }
         let number = self.expect(from, to, expected)?;
         if let Some(node) = self.nodes.get_mut(index(number))
             && node.referrer == NONE
         {
             node.referrer = from;
+        }
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = Some((to, expected));
         }
         Ok(())
     }

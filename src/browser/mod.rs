@@ -5,3 +5,4 @@ pub mod http;
 mod indexeddb;
 mod locks;
 pub mod storage;
+pub mod threads;

@@ -12,7 +12,7 @@ pub const OID_HEX_LEN: usize = OID_LEN * 2;
 
 /// The name of an object: the SHA-1 of its header and content. Ordered bytewise, as pack indexes
 /// order them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId([u8; OID_LEN]);
 
 impl ObjectId {

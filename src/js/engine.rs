@@ -12,6 +12,7 @@ use super::repository::RepositoryHandle;
 use super::value::{Record, number, seconds};
 use crate::error::{Code, GitError, Stage};
 use crate::ops::ls_remote::ls_remote;
+use crate::ops::receive::help::Help;
 use crate::ops::remote::Memory;
 use crate::ops::{self, Summary};
 
@@ -23,10 +24,12 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// `on_panic(text)` is called right before the module traps.
+    /// `on_panic(text)` is called right before the module traps; `start_helper()` starts a worker
+    /// that answers as [`Helper`] does, or answers nothing if there are to be no more.
     #[wasm_bindgen(constructor)]
-    pub fn new(on_panic: Function) -> Engine {
+    pub fn new(on_panic: Function, start_helper: Function) -> Engine {
         platform::on_panic(on_panic);
+        platform::threads(start_helper);
         Engine {
             memory: Memory::default(),
         }
@@ -117,6 +120,25 @@ impl Engine {
             ops::remove(&host, &name).await?;
             Ok(JsValue::UNDEFINED)
         }))
+    }
+}
+
+/// What a worker does that helps another one's engine.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Helper(Help);
+
+#[wasm_bindgen]
+impl Helper {
+    /// One that was told nothing yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Helper {
+        Helper::default()
+    }
+
+    /// Answers a message of the engine.
+    pub fn answer(&mut self, message: &[u8]) -> Vec<u8> {
+        self.0.answer(message)
     }
 }
 

@@ -9,13 +9,15 @@ use wasm_bindgen::prelude::*;
 use crate::browser::clock::WebClock;
 use crate::browser::http::WebHttp;
 use crate::browser::storage::WebStorage;
-use crate::host::{Clock, Host, Storage};
+use crate::browser::threads::WebThreads;
+use crate::host::{Clock, Host, NoThreads, Storage, Threads};
 use crate::ops::MemoryStorage;
 
 thread_local! {
     static CLOCK: RefCell<Option<Rc<WebClock>>> = const { RefCell::new(None) };
     static MEMORY: Rc<MemoryStorage> = Rc::default();
     static STORAGE: Rc<WebStorage> = Rc::default();
+    static THREADS: RefCell<Rc<dyn Threads>> = RefCell::new(Rc::new(NoThreads));
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
@@ -37,7 +39,13 @@ pub(super) fn host(storage: &str) -> Result<Host, JsValue> {
         storage,
         http: Rc::new(WebHttp),
         clock: clock()?,
+        threads: THREADS.with_borrow(Rc::clone),
     })
+}
+
+/// Has `start()` called for other threads: it answers a `Worker`, or nothing if there are no more.
+pub(super) fn threads(start: Function) {
+    THREADS.replace(Rc::new(WebThreads::new(start)));
 }
 
 /// Has `listener` told what a panic said, right before the module traps.

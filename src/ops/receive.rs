@@ -13,28 +13,29 @@
 //! does in git: both were hashed with the detection of collision attacks, here and when they were
 //! stored, and what shows their marks is refused (`PackCollision`).
 
+mod apart;
 mod complete;
+pub mod help;
 mod noted;
 mod unpack;
+mod whole;
 
-use std::borrow::Cow;
-use std::ops::Range;
-use std::rc::Rc;
-
+use self::apart::Crew;
 use self::complete::Completion;
 pub use self::noted::{Noted, Tags};
 use self::unpack::Unpacked;
+use self::whole::Resolving;
 use crate::error::{Outcome, Stage};
 use crate::format::oid::ObjectId;
-use crate::format::pack::resolve::{Base, DeltaResolver, PackBytes, Step};
+use crate::format::pack::families::Families;
 use crate::format::pack::scan::{PackScanner, ScannedPack, What};
 use crate::format::pack::{Limits, PackIndex};
-use crate::host::Async;
-use crate::ops::fault::{self, At};
+use crate::host::{Async, Threads};
+use crate::ops::fault::At;
 use crate::ops::remote::PackStream;
 use crate::store::manifest;
 use crate::store::objects::ReadyObject;
-use crate::store::odb::{Object, Odb};
+use crate::store::odb::Odb;
 use crate::store::pack_store::{PackSink, ReadyPack, StagedPack};
 use crate::store::publish::{Publication, Writer};
 use crate::task::{Phase, Progress, Task};
@@ -46,6 +47,9 @@ const KEEP: usize = 128 << 20;
 /// Bytes of a pack that is taken apart, and bytes of all its objects: larger ones stay packs, since
 /// until the last object is known everything is held in memory.
 const UNPACK_BYTES: u64 = 8 << 20;
+
+/// Bytes of a pack from which on other threads are worth their start.
+const CREW_BYTES: u64 = 2 << 20;
 
 /// Bytes of bases from outside held at a time, unless a single one has more.
 const BASES_BYTES: u64 = 16 << 20;
@@ -89,6 +93,8 @@ pub struct Intake<'a> {
     pub unpack_below: u32,
     /// The remote is a promisor: the pack is kept as a pack, and marked.
     pub promisor: bool,
+    /// Threads that take over a part of the work on a large pack.
+    pub threads: &'a dyn Threads,
 }
 
 /// What came. It is stored or ready to be, and not visible yet.
@@ -186,7 +192,8 @@ async fn take_in(
     if unpacked.is_some() {
         sink.hold(UNPACK_BYTES);
     }
-    let scanned = scan(task, &mut sink, source, intake, &mut noted, &mut unpacked).await?;
+    let mut crew = Crew::default();
+    let scanned = scan(task, &mut sink, source, intake, &mut noted, &mut unpacked, &mut crew).await?;
     if scanned.objects() == 0 {
         return Ok(Received {
             stored: Stored::Nothing,
@@ -195,13 +202,20 @@ async fn take_in(
         });
     }
     let mut staged = sink.finish().await.at(Stage::Receive)?;
-    let completion = unpacked.is_none().then(|| Completion::new(intake.limits));
+    if unpacked.is_none() && scanned.knows_bases() {
+        let families = Families::new(scanned);
+        let index = apart::resolve(task, intake, &mut staged, families, crew, &mut noted).await?;
+        report(task, Phase::Writing, 0, None, None);
+        let objects = distinct(&index);
+        return keep(staged, index, objects, intake, noted).await;
+    }
+    drop(crew);
     let mut resolving = Resolving {
         task,
         intake,
         noted: &mut noted,
+        completion: unpacked.is_none().then(|| Completion::new(intake.limits)),
         unpacked,
-        completion,
     };
     let index = resolving.resolve(&mut staged, scanned).await?;
     let Resolving {
@@ -222,6 +236,17 @@ async fn take_in(
         Some(completion) => completion.finish(task, staged, index).await?,
         None => (staged, index),
     };
+    keep(staged, index, objects, intake, noted).await
+}
+
+/// Keeps a pack as a pack.
+async fn keep(
+    staged: StagedPack,
+    index: PackIndex,
+    objects: u64,
+    intake: &Intake<'_>,
+    noted: Noted,
+) -> Outcome<Received> {
     let pack = staged.write_index(&index).await.at(Stage::Unpack)?;
     let stored = Stored::Pack(if intake.promisor { pack.promisor() } else { pack });
     Ok(Received { stored, objects, noted })
@@ -235,6 +260,7 @@ async fn scan(
     intake: &Intake<'_>,
     noted: &mut Noted,
     unpacked: &mut Option<Unpacked>,
+    crew: &mut Crew,
 ) -> Outcome<ScannedPack> {
     let mut scanner = PackScanner::new(intake.limits);
     let mut done = 0;
@@ -268,97 +294,14 @@ async fn scan(
             *unpacked = None;
             sink.hold(0);
         }
+        if crew.is_empty() && scanner.bytes() > CREW_BYTES {
+            *crew = Crew::start(intake.threads, intake.seed, &intake.limits);
+        }
         sink.write(&bytes).await.at(Stage::Receive)?;
         let total = scanner.declared().map(u64::from);
         report(task, Phase::Receiving, done, total, Some(sink.bytes()));
     }
     scanner.finish().at(Stage::Receive)
-}
-
-/// The second pass.
-struct Resolving<'a> {
-    task: &'a Task,
-    intake: &'a Intake<'a>,
-    noted: &'a mut Noted,
-    /// Where objects go that get rows of their own.
-    unpacked: Option<Unpacked>,
-    /// Where bases go that the pack lacks; what is taken apart needs none.
-    completion: Option<Completion>,
-}
-
-impl Resolving<'_> {
-    async fn resolve(&mut self, staged: &mut StagedPack, scanned: ScannedPack) -> Outcome<PackIndex> {
-        let total = u64::from(scanned.deltas());
-        let mut resolver = DeltaResolver::new(scanned, self.intake.limits).at(Stage::Unpack)?;
-        let mut reported = 0;
-        loop {
-            match resolver.step(&Staged(staged)).at(Stage::Unpack)? {
-                Step::Object { kind, oid, content, .. } => {
-                    self.noted.object(kind, oid, content)?;
-                    if let Some(unpacked) = &mut self.unpacked {
-                        unpacked.add(kind, oid, content);
-                    }
-                }
-                Step::External { kind, content, .. } => {
-                    if let Some(completion) = &mut self.completion {
-                        completion.append(staged, kind, content).await?;
-                    }
-                }
-                Step::Working => {}
-                Step::NeedBytes(range) => {
-                    staged.load(range).await.at(Stage::Unpack)?;
-                    continue;
-                }
-                Step::NeedBases(oids) => {
-                    let bases = self.bases(oids).await?;
-                    resolver.provide(bases);
-                }
-                Step::Done => break,
-            }
-            let resolved = u64::from(resolver.resolved());
-            if resolved >= reported + REPORT_EVERY {
-                reported = resolved;
-                report(self.task, Phase::Resolving, resolved, Some(total), None);
-            }
-            self.task.checkpoint().await?;
-        }
-        report(self.task, Phase::Resolving, total, Some(total), None);
-        resolver.finish().at(Stage::Unpack)
-    }
-
-    /// Reads the first of the objects, as many as may be held together.
-    async fn bases(&self, oids: &[ObjectId]) -> Outcome<Vec<Option<Base>>> {
-        let Some(odb) = self.intake.base else {
-            return Err(fault::thin_pack(oids).into());
-        };
-        let mut infos = odb.info(oids).await.at(Stage::Unpack)?;
-        let absent = oids.iter().zip(&infos).filter(|(_, info)| info.is_none());
-        let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
-        if let Some(missing) = self.intake.missing
-            && !absent.is_empty()
-        {
-            missing.fetch(self.task, &absent).await?;
-            infos = odb.info(oids).await.at(Stage::Unpack)?;
-        }
-        let (mut count, mut bytes) = (0, 0u64);
-        for info in &infos {
-            bytes = bytes.saturating_add(info.map_or(0, |info| info.size));
-            if count > 0 && bytes > BASES_BYTES {
-                break;
-            }
-            count += 1;
-        }
-        let (now, _later) = oids.split_at(count);
-        let read = odb.read_many(now).await.at(Stage::Unpack)?;
-        let base = |(oid, object): (&ObjectId, Option<Object>)| {
-            object.map(|Object { kind, data }| Base {
-                oid: *oid,
-                kind,
-                content: Rc::unwrap_or_clone(data),
-            })
-        };
-        Ok(now.iter().zip(read).map(base).collect())
-    }
 }
 
 /// How many objects a pack has; it may hold one twice.
@@ -376,13 +319,4 @@ fn report(task: &Task, phase: Phase, loaded: u64, total: Option<u64>, bytes: Opt
         total,
         bytes,
     });
-}
-
-/// The staged bytes, as the resolver asks for them.
-struct Staged<'a>(&'a StagedPack);
-
-impl PackBytes for Staged<'_> {
-    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
-        self.0.get(range)
-    }
 }

@@ -41,6 +41,7 @@ fn world(http: impl Http + 'static) -> World {
         storage: storage.clone(),
         http: Rc::new(http),
         clock: Rc::new(SystemClock::default()),
+        threads: Rc::new(gitside::host::NoThreads),
     };
     World { host, storage }
 }

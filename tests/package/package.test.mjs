@@ -71,7 +71,7 @@ test('the exports map leads to the entry points and to nothing inside', () => {
 
 test('importing it has no side effects but in the worker', async () => {
   const manifest = JSON.parse(readFileSync(path.join(installed, 'package.json'), 'utf8'));
-  assert.deepEqual(manifest.sideEffects, ['./worker.js']);
+  assert.deepEqual(manifest.sideEffects, ['./worker.js', './helper.js']);
   const page = await browser.page(server.url('/stranger/index.html'));
   /** @type {string[]} */
   const asked = [];
@@ -82,7 +82,7 @@ test('importing it has no side effects but in the worker', async () => {
     return Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).map(String);
   });
   assert.deepEqual(gained, []);
-  assert.deepEqual(asked.filter((name) => name.includes('/wasm/') || name.endsWith('worker.js')), [], 'neither the wasm nor a Worker is fetched before it is needed');
+  assert.deepEqual(asked.filter((name) => name.includes('/wasm/') || /(worker|helper)\.js$/.test(name)), [], 'neither the wasm nor a Worker is fetched before it is needed');
   assert.equal(page.workers().length, 0);
   await page.close();
 });

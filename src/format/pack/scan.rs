@@ -112,14 +112,7 @@ impl PackScanner {
             content: Vec::new(),
             window: Window::default(),
             declared: 0,
-            pack: ScannedPack {
-                entries: Vec::new(),
-                ref_deltas: Vec::new(),
-                deltas: 0,
-                checksum: ObjectId::NULL,
-                bytes: 0,
-                resolved_bytes: 0,
-            },
+            pack: ScannedPack::default(),
         }
     }
 

@@ -8,11 +8,66 @@ use crate::format::pack::scan::ScannedPack;
 /// No row.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The children of every entry. Deltas that name their base by offset are in it from the start;
-/// those that name it by id join when the id is known.
-pub(super) struct Forest {
+/// The children of every entry.
+pub(super) struct Children {
     first: Vec<u32>,
     next: Vec<u32>,
+}
+
+impl Children {
+    /// Of the deltas whose bases are known; those of one base in the order of the pack.
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let mut children = Self::none(entries.len());
+        let count = u32::try_from(entries.len()).unwrap_or(NONE);
+        for (row, entry) in (0..count).zip(entries).rev() {
+            if let Some(base) = entry.base {
+                children.adopt(base, row);
+            }
+        }
+        children
+    }
+
+    fn none(entries: usize) -> Self {
+        Children {
+            first: vec![NONE; entries],
+            next: vec![NONE; entries],
+        }
+    }
+
+    /// The first child that is known.
+    pub(super) fn first(&self, row: u32) -> u32 {
+        self.first.get(at(row)).copied().unwrap_or(NONE)
+    }
+
+    /// The next child of the same base.
+    pub(super) fn next(&self, row: u32) -> u32 {
+        self.next.get(at(row)).copied().unwrap_or(NONE)
+    }
+
+    fn adopt(&mut self, base: u32, row: u32) {
+        let head = self.first(base);
+        self.set_next(row, head);
+        self.set_first(base, row);
+    }
+
+    fn set_first(&mut self, row: u32, child: u32) {
+        if let Some(first) = self.first.get_mut(at(row)) {
+            *first = child;
+        }
+    }
+
+    fn set_next(&mut self, row: u32, child: u32) {
+        if let Some(next) = self.next.get_mut(at(row)) {
+            *next = child;
+        }
+    }
+}
+
+/// The children of every entry, so ordered that resolving them takes little memory. Deltas that
+/// name their base by offset are in it from the start; those that name it by id join when the id is
+/// known.
+pub(super) struct Forest {
+    children: Children,
     /// For each delta by id, in the order of their bases: whether it has a base.
     joined: Vec<bool>,
 }
@@ -21,8 +76,7 @@ impl Forest {
     /// Of a pack's entries, and so many deltas by id.
     pub(super) fn new(entries: &[Entry], ref_deltas: usize) -> Self {
         let mut forest = Forest {
-            first: vec![NONE; entries.len()],
-            next: vec![NONE; entries.len()],
+            children: Children::none(entries.len()),
             joined: vec![false; ref_deltas],
         };
         // The most bytes held while an entry and all that is made from it are resolved. A base
@@ -36,7 +90,7 @@ impl Forest {
                 *slot = needed;
             }
             if let Some(base) = entry.base {
-                forest.adopt(base, row);
+                forest.children.adopt(base, row);
             }
         }
         forest
@@ -44,12 +98,12 @@ impl Forest {
 
     /// The first child that is known.
     pub(super) fn first(&self, row: u32) -> u32 {
-        self.first.get(at(row)).copied().unwrap_or(NONE)
+        self.children.first(row)
     }
 
     /// The next child of the same base.
     pub(super) fn next(&self, row: u32) -> u32 {
-        self.next.get(at(row)).copied().unwrap_or(NONE)
+        self.children.next(row)
     }
 
     /// The ids that deltas still wait for, each once, in the order of the first delta of each. All
@@ -104,23 +158,11 @@ impl Forest {
             }
             *joined = true;
             entry.base = Some(row);
-            if let Some(next) = self.next.get_mut(at(*child)) {
-                *next = head;
-                head = *child;
-            }
+            self.children.set_next(*child, head);
+            head = *child;
         }
-        if let Some(slot) = self.first.get_mut(at(row)) {
-            *slot = head;
-        }
+        self.children.set_first(row, head);
         Ok(head)
-    }
-
-    fn adopt(&mut self, base: u32, row: u32) {
-        let head = self.first(base);
-        if let (Some(first), Some(next)) = (self.first.get_mut(at(base)), self.next.get_mut(at(row))) {
-            *next = head;
-            *first = row;
-        }
     }
 
     /// Moves the child that needs most to the end of the list, since its base is let go before it
@@ -141,19 +183,12 @@ impl Forest {
         }
         if heaviest != tail {
             let after = self.next(heaviest);
-            match self.next.get_mut(at(before_heaviest)) {
-                Some(next) => *next = after,
-                None => {
-                    if let Some(first) = self.first.get_mut(at(row)) {
-                        *first = after;
-                    }
-                }
+            match before_heaviest {
+                NONE => self.children.set_first(row, after),
+                before => self.children.set_next(before, after),
             }
-            for (from, to) in [(tail, heaviest), (heaviest, NONE)] {
-                if let Some(next) = self.next.get_mut(at(from)) {
-                    *next = to;
-                }
-            }
+            self.children.set_next(tail, heaviest);
+            self.children.set_next(heaviest, NONE);
         }
         let heaviest_size = entries.get(at(heaviest)).map_or(0, |entry| entry.size);
         let heaviest_size = u32::try_from(heaviest_size).unwrap_or(u32::MAX);

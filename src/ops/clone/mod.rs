@@ -237,6 +237,7 @@ async fn attempt(
             unpack_below: 0,
             // As git does, also if the server sends everything: fetches will ask for the filter again.
             promisor: filter.is_some(),
+            threads: &*host.threads,
         };
         let received = receive(task, &reservation.writer, &mut source, &intake).await?;
         told.extend_from_slice(&source.shallow().shallow);

@@ -164,6 +164,7 @@ impl Transfer<'_> {
             missing: is_partial.then_some(&lazy),
             unpack_below: ask.unpack_below,
             promisor,
+            threads: &*self.repo.host.threads,
         };
         let received = receive(self.task, self.writer, &mut source, &intake).await?;
         let told = source.shallow().clone();

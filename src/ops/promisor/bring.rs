@@ -237,6 +237,7 @@ impl Asking<'_> {
             missing: None,
             unpack_below: 0,
             promisor: true,
+            threads: &*self.repo.host.threads,
         };
         receive(self.task, self.writer, &mut source, &intake).await
     }

@@ -44,8 +44,18 @@ impl Tags {
             return;
         }
         if let Ok(tag) = TagRef::parse(content) {
-            self.0.insert(oid, tag.object);
+            self.insert(oid, tag.object);
         }
+    }
+
+    /// All of them, each with its target.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ObjectId, &ObjectId)> {
+        self.0.iter()
+    }
+
+    /// Notes what a tag points to.
+    pub(super) fn insert(&mut self, oid: ObjectId, target: ObjectId) {
+        self.0.insert(oid, target);
     }
 
     /// The object at the end of a chain of tags, or `None` for what is no tag, or for a chain

@@ -15,6 +15,9 @@ use crate::store::error::StoreError;
 /// Chunks of a pack written in one transaction: a MiB.
 const BATCH_CHUNKS: usize = 4;
 
+/// Chunks read in one transaction, unless a single range has more: 4 MiB.
+const LOAD_CHUNKS: usize = 16;
+
 /// Transactions on their way to storage at a time.
 const IN_FLIGHT: usize = 2;
 
@@ -102,11 +105,20 @@ impl PackSink {
         assemble(&range, CHUNK_BYTES, |chunk| self.window.get(chunk))
     }
 
-    /// Reads stored chunks into the window, as many as `range` needs.
-    pub(super) async fn load(&mut self, range: Range<u64>) -> Result<(), StoreError> {
-        let chunks = chunks_of(&range, CHUNK_BYTES).ok_or(StoreError::Limit { what: "chunks" })?;
-        let wanted: Vec<u32> = chunks.filter(|chunk| !self.window.has(*chunk)).collect();
-        self.window.pin(range.clone());
+    /// Reads stored chunks into the window: those the first range needs, and of those the others
+    /// need the first few.
+    pub(super) async fn load(&mut self, ranges: &[Range<u64>]) -> Result<(), StoreError> {
+        let mut wanted: Vec<u32> = Vec::new();
+        for (number, range) in ranges.iter().enumerate() {
+            let chunks = chunks_of(range, CHUNK_BYTES).ok_or(StoreError::Limit { what: "chunks" })?;
+            let missing = chunks.filter(|chunk| !self.window.has(*chunk) && !wanted.contains(chunk));
+            let missing: Vec<u32> = missing.collect();
+            if number > 0 && wanted.len() + missing.len() > LOAD_CHUNKS {
+                break;
+            }
+            wanted.extend(missing);
+        }
+        self.window.pin(ranges.first().cloned().unwrap_or_default());
         let reads: Vec<Read> = wanted.iter().map(|chunk| read_chunk(self.id, *chunk)).collect();
         let rows = self.backend.get_many(&reads).await?;
         for (chunk, row) in wanted.into_iter().zip(rows) {

@@ -41,7 +41,24 @@ impl StagedPack {
 
     /// Loads what [`StagedPack::get`] needs to answer for `range`, at the price of other chunks.
     pub async fn load(&mut self, range: Range<u64>) -> Result<(), StoreError> {
-        self.sink.load(range).await
+        self.sink.load(&[range]).await
+    }
+
+    /// The bytes of some ranges, one after the other. What is not in memory is loaded, a few chunks
+    /// in one transaction, so ranges had best be in order.
+    pub async fn gather(&mut self, ranges: &[Range<u64>]) -> Result<Vec<u8>, StoreError> {
+        let mut gathered = Vec::new();
+        for (number, range) in ranges.iter().enumerate() {
+            let piece = match self.get(range.clone()) {
+                Some(piece) => piece,
+                None => {
+                    self.sink.load(ranges.get(number..).unwrap_or_default()).await?;
+                    self.get(range.clone()).ok_or(StoreError::Limit { what: "chunks" })?
+                }
+            };
+            gathered.extend_from_slice(&piece);
+        }
+        Ok(gathered)
     }
 
     /// Stores what was held back.

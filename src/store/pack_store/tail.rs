@@ -215,7 +215,7 @@ async fn piece(sink: &mut PackSink, next: u32, end: u32) -> Result<(Vec<u8>, u32
     let end = next.saturating_add(CHUNKS_AT_A_TIME).min(end);
     let range = u64::from(next) * u64::from(CHUNK_BYTES)..u64::from(end) * u64::from(CHUNK_BYTES);
     if sink.get(range.clone()).is_none() {
-        sink.load(range.clone()).await?;
+        sink.load(std::slice::from_ref(&range)).await?;
     }
     let bytes = sink.get(range).ok_or_else(|| damaged_chunk(sink.id, next))?;
     Ok((bytes.into_owned(), end))

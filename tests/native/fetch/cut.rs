@@ -75,6 +75,7 @@ pub fn record(version: Version, depth: Option<u32>) -> Recorded {
         storage: Rc::new(MemoryStorage::new()),
         http: Rc::new(http.clone()),
         clock: clock(),
+        threads: Rc::new(gitside::host::NoThreads),
     };
     let task = Task::new(host.clock.clone(), |_| {});
     let recorder = Recorder::default();
@@ -101,6 +102,7 @@ fn an_answer_cut_anywhere_changes_nothing_and_the_next_fetch_succeeds() {
         let http = Exchanged::default();
         let storage = Rc::new(MemoryStorage::new());
         let host = Host {
+            threads: Rc::new(gitside::host::NoThreads),
             storage: storage.clone(),
             http: Rc::new(http.clone()),
             clock: clock(),

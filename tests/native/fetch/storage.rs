@@ -100,6 +100,7 @@ impl Scene {
             storage,
             http: Rc::new(self.http.clone()),
             clock: Rc::new(Still),
+            threads: Rc::new(gitside::host::NoThreads),
         }
     }
 

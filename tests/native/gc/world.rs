@@ -245,6 +245,7 @@ impl World {
             storage,
             http: Rc::new(NoHttp),
             clock: Rc::clone(&self.clock) as Rc<dyn Clock>,
+            threads: Rc::new(gitside::host::NoThreads),
         }
     }
 

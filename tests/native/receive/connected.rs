@@ -75,6 +75,7 @@ fn every_object_left_out_of_every_fetch_is_missed_and_no_other() {
         // As a pack and as rows, in turn.
         for (left_out, unpack_below) in (0..entries.len()).zip([0, u32::MAX].into_iter().cycle()) {
             let intake = Intake {
+                threads: &gitside::host::NoThreads,
                 unpack_below,
                 ..world.intake()
             };

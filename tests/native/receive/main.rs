@@ -2,6 +2,7 @@
 //! together with what is stored. Git says what is right.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod apart;
 mod connected;
 mod damage;
 mod small;

@@ -11,6 +11,7 @@ use crate::world::{Fetched, World};
 
 fn below(world: &World, unpack_below: u32) -> Intake<'_> {
     Intake {
+        threads: &gitside::host::NoThreads,
         unpack_below,
         ..world.intake()
     }
@@ -143,6 +144,7 @@ fn bases_from_the_store_are_not_stored_again_and_neither_is_what_came_again() {
 fn a_promisors_pack_is_kept_and_marked_however_small() {
     let world = World::empty();
     let intake = Intake {
+        threads: &gitside::host::NoThreads,
         promisor: true,
         ..below(&world, 100)
     };

@@ -374,6 +374,7 @@ fn a_pack_is_thin_only_for_those_who_asked_for_it() {
     let mut pack = PackBuilder::new();
     pack.ref_delta(blob_id(&blobs[0]), &append(&blobs[0], b"+"));
     let intake = gitside::ops::receive::Intake {
+        threads: &gitside::host::NoThreads,
         base: None,
         ..world.intake()
     };
@@ -576,6 +577,7 @@ fn a_base_that_is_promised_is_fetched_first() {
             asked: RefCell::default(),
         };
         let intake = Intake {
+            threads: &gitside::host::NoThreads,
             missing: Some(&remote),
             promisor: true,
             ..world.intake()

@@ -43,6 +43,7 @@ impl World {
             let catalog = Catalog::open(host.storage.clone()).await.unwrap();
             let reservation = catalog.reserve("repo").await.unwrap();
             let intake = Intake {
+                threads: &gitside::host::NoThreads,
                 base: None,
                 ..intake_of(None)
             };
@@ -157,6 +158,7 @@ pub struct Fetched {
 
 fn intake_of(world: Option<&World>) -> Intake<'_> {
     Intake {
+        threads: &gitside::host::NoThreads,
         seed: 7,
         limits: Limits::default(),
         base: world.map(|world| &*world.repo.odb),

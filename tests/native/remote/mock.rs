@@ -282,6 +282,7 @@ impl World {
             storage: Rc::new(MemoryStorage::new()),
             http: http.clone(),
             clock: Rc::new(clock.clone()),
+            threads: Rc::new(gitside::host::NoThreads),
         };
         let events = Rc::new(RefCell::new(Vec::new()));
         let told = events.clone();

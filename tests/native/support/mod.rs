@@ -32,5 +32,6 @@ pub fn host_with(http: impl Http + 'static) -> Host {
         storage: Rc::new(MemoryStorage::new()),
         http: Rc::new(http),
         clock: Rc::new(http::SystemClock::default()),
+        threads: Rc::new(gitside::host::NoThreads),
     }
 }

@@ -7,6 +7,7 @@
 //! asked for it has been found in the pack.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::{Base, DeltaResolver, Did};
 use crate::format::oid::ObjectId;
@@ -90,7 +91,7 @@ impl DeltaResolver {
         let row = row.ok_or(PackError::Misuse)?;
         let first = self.forest.join(&mut self.pack, row, oid, NONE)?;
         self.external.push(External { oid, kind, size });
-        self.push(row, kind, first, content);
+        self.push(row, kind, first, Rc::new(content));
         Ok(Did::External)
     }
 }

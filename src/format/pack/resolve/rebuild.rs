@@ -1,5 +1,7 @@
 //! Bases that were dropped to save memory, and how they come back.
 
+use std::rc::Rc;
+
 use super::{DeltaResolver, Did, PackBytes, index};
 use crate::format::pack::error::{Limit, LimitExceeded, PackError};
 
@@ -15,7 +17,7 @@ enum Content {
     /// A root of the pack, still to be inflated.
     Root,
     /// Rebuilt so far.
-    Own(Vec<u8>),
+    Own(Rc<Vec<u8>>),
 }
 
 impl DeltaResolver {
