@@ -42,9 +42,16 @@ export async function load(wasmUrl) {
     }
     return new WasmEngine();
   } catch (thrown) {
+    if (!WebAssembly.validate(SIMD)) {
+      const message = 'this browser has no WebAssembly SIMD, and cannot run the wasm module';
+      throw { ...internal(message, { hint: 'Chrome 91, Firefox 89, Safari 16.4 and later have it', data: { reason: 'simd' } }), code: 'Unsupported' };
+    }
     throw internal(`the wasm module could not be started: ${describe(thrown)}`, { hint: LOAD_HINT });
   }
 }
+
+/** A module whose one function drops `i8x16.splat` of 0: valid where there is SIMD. */
+const SIMD = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11);
 
 const LOAD_HINT =
   "is gitside_bg.wasm served beside gitside's index.js (else set the option `wasmUrl`), and does the page's " +

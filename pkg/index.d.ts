@@ -1,4 +1,7 @@
 // What gitside offers to JavaScript. Written by hand: this file is the contract.
+//
+// It runs where WebAssembly has SIMD (Chrome 91, Firefox 89, Safari 16.4 and later). Elsewhere every
+// call rejects with `Unsupported` and `data.reason` `'simd'`.
 
 /** 40 lowercase hex digits (SHA-1). */
 export type Oid = string;

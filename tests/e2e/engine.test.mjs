@@ -207,6 +207,32 @@ test("a page's security policy that forbids the worker or the wasm is named as t
   }
 });
 
+test('a browser without SIMD is told so, in a worker and without one', async () => {
+  const seen = await page.evaluate(async () => {
+    const { t } = /** @type {any} */ (globalThis);
+    // What such a browser does: modules with vectors are not valid, and ours is full of them.
+    const without = `{
+      const { validate } = WebAssembly;
+      const hasVectors = (bytes) => new Uint8Array(bytes.buffer ?? bytes).includes(0xfd);
+      WebAssembly.validate = (bytes) => !hasVectors(bytes) && validate(bytes);
+      WebAssembly.instantiate = WebAssembly.instantiateStreaming = async () => {
+        throw new WebAssembly.CompileError('invalid value type 0x7b');
+      };
+    }`;
+    const worker = t.workerOf(`${without} await import('${location.origin}/pkg/worker.js');`);
+    const inWorker = await t.fate(t.gitside.open('x', { worker }));
+    (0, eval)(without);
+    const here = await t.fate(t.gitside.open('x', { worker: false }));
+    return [inWorker.error, here.error].map((error) => [error.code, error.data.reason, error.message]);
+  });
+  for (const [code, reason, message] of seen) {
+    assert.equal(code, 'Unsupported');
+    assert.equal(reason, 'simd');
+    assert.match(message, /no WebAssembly SIMD.*Chrome 91, Firefox 89, Safari 16\.4/);
+  }
+  assert.equal(seen.length, 2);
+});
+
 test('a module that is not where it should be is an error, and another call can name a better place', async () => {
   const seen = await page.evaluate(async () => {
     const { t } = /** @type {any} */ (globalThis);
