@@ -1,4 +1,4 @@
-//! Maps and sets in the order of their keys: what `std::collections::BTreeMap` is, in a tenth of
+//! Maps and sets in the order of their keys: what `std::collections::BTreeMap` is, in a fifth of
 //! the code.
 //!
 //! The standard library's trees are compiled anew for each type of key and value, 7 KB of wasm for
