@@ -28,7 +28,8 @@ export interface StoreOptions extends Abortable {
    */
   storage?: 'indexeddb' | 'memory';
   /**
-   * `true` (default): a dedicated Worker of ours, one for the page, started when first needed.
+   * `true` (default): a dedicated Worker of ours, one for the page, started when first needed. It
+   * starts up to three helpers, one less than there are processors, while a large pack is taken in.
    * `false`: this context; long work then gives way every 8 ms.
    * A function: a module Worker that you start and that imports `gitside/worker`. It is called when
    * a Worker is first needed, and again after that one ended; the same function means the same Worker.

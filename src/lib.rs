@@ -50,7 +50,9 @@
 //! * Every object that is read is hashed first ([`store::odb`]).
 //! * `format`, `protocol` and `algo` never wait, never ask the time and never do IO; nothing below
 //!   `browser` and `js` knows JavaScript. Guarded by `tests/native/layers.rs`.
-//! * There is no recursion in tree or tag walks, no global state, no thread, no `unsafe`.
+//! * There is no recursion in tree or tag walks, no global state, no `unsafe`, and no thread but those
+//!   that are asked for through [`host::Threads`], whose end changes nothing. Guarded by
+//!   `tests/native/receive/apart.rs`.
 
 pub mod algo;
 #[cfg(target_arch = "wasm32")]
