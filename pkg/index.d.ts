@@ -338,6 +338,12 @@ export interface PushOptions extends RemoteOptions {
   forceIfIncludes?: boolean;
   /** All refs or none. Rejects with `CapabilityMissing` if the server cannot. */
   atomic?: boolean;
+  /**
+   * Branches here follow what they are pushed to (`--set-upstream`): `branch.<name>.remote` and `.merge` are
+   * written for branches that are pushed or up to date. Without it, where nothing says what to push,
+   * `push.autoSetupRemote` does that for a branch that follows nothing.
+   */
+  setUpstream?: boolean;
   /** Texts for the server's hooks (`--push-option`). Default: `push.pushOption`. */
   pushOptions?: string[];
   /**
@@ -408,6 +414,8 @@ export interface PushUpdate {
   instead?: Array<{ name: string; old: Oid | null; new: Oid | null; forced: boolean }>;
   /** The ref here that follows it, where that is what the remote has now. */
   tracking?: string;
+  /** The branch here whose upstream it is from now on (`setUpstream`); of a dry run: would be. */
+  followedBy?: string;
 }
 
 /** `ok` is false if a ref was rejected or is unknown; the others are pushed all the same. */

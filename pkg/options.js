@@ -307,6 +307,7 @@ export function pushOptions(options) {
     expect: expectOf(options.expect),
     forceIfIncludes: flag(options, 'forceIfIncludes'),
     atomic: flag(options, 'atomic'),
+    setUpstream: flag(options, 'setUpstream'),
     pushOptions: texts(options, 'pushOptions'),
     signed: oneOf(options, 'signed', ['if-asked']),
     compression: levelOf(whole(options, 'compression', 0)),

@@ -72,6 +72,7 @@ fn push_options(options: &JsValue, callbacks: &Callbacks, memory: &Memory) -> pu
             lease_all: fields.flag("expect").unwrap_or(false),
             force_if_includes: fields.flag("forceIfIncludes"),
             atomic: flag("atomic"),
+            set_upstream: flag("setUpstream"),
         },
         push_options: fields.texts("pushOptions"),
         sign: callbacks.get("sign").map(|signer| Sign {
@@ -207,6 +208,7 @@ fn update(update: &PushUpdate, url: &str) -> JsValue {
             (!update.instead.is_empty()).then(|| instead.collect::<Array>()),
         )
         .maybe("tracking", update.tracking.as_deref().map(text))
+        .maybe("followedBy", update.followed_by.as_deref().map(text))
         .into()
 }
 

@@ -5,6 +5,7 @@ mod rename;
 mod track;
 
 pub use self::rename::rename;
+pub(crate) use self::track::Upstream;
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::config::Config;
 use crate::format::object::Kind;

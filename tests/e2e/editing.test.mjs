@@ -278,6 +278,12 @@ test('what cannot be edited as text says why, and names that cannot be are refus
   await page.locator('#committed .push').click();
   await page.locator('.job.done').getByText('topic is on the server').waitFor();
   assert.equal(gitText(where, 'cat-file', '-p', 'topic:README.md'), '# on a topic');
+  const merge = await page.evaluate(async () => {
+    const { open } = await import(/** @type {any} */ ('/pkg/index.js'));
+    const repo = await open('odd');
+    return repo.config.get('branch.topic.merge');
+  });
+  assert.equal(merge, 'refs/heads/topic', 'it follows what it was pushed to');
   await page.close();
 });
 

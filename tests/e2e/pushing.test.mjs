@@ -212,6 +212,19 @@ test('a push that the browser itself sends again is not called refused when the 
   assert.equal(seen.tracking, seen.oid);
 });
 
+test('a branch follows what it is pushed to', async () => {
+  make('followed');
+  const seen = await page.evaluate(async (url) => {
+    const { t } = /** @type {any} */ (globalThis);
+    const repo = await t.gitside.clone(url, 'followed');
+    await repo.branches.create('topic', 'main', { track: false });
+    const pushed = await repo.push({ remote: 'origin', refspecs: ['topic:refs/heads/for/topic'], setUpstream: true });
+    const settings = await Promise.all(['remote', 'merge'].map((name) => repo.config.get(`branch.topic.${name}`)));
+    return { followedBy: pushed.updates[0].followedBy, settings, wrong: (await t.fate(repo.push({ setUpstream: 'topic' }))).error?.name };
+  }, server.url('/open/followed.git'));
+  assert.deepEqual(seen, { followedBy: 'refs/heads/topic', settings: ['origin', 'refs/heads/for/topic'], wrong: 'TypeError' });
+});
+
 test('an aborted push rejects with the reason, and no ref here moves', async () => {
   make('aborted');
   await server.fault({ method: 'POST', pathContains: 'aborted.git/git-receive-pack' }, { kind: 'delay', ms: null });

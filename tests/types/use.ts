@@ -264,6 +264,7 @@ export async function pushing(signal: AbortSignal): Promise<void> {
     refspecs: ['main', '+topic', ':gone'],
     expect: { main: null, 'refs/heads/topic': true },
     atomic: true,
+    setUpstream: true,
     followTags: true,
     pushOptions: ['ci.skip'],
     sign: async (payload) => String(payload.length),

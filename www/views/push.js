@@ -40,11 +40,14 @@ export async function unpushed(repo, branch, signal) {
 export async function pushable(repo, branch, signal) {
   const ahead = await unpushed(repo, branch, signal).catch(() => undefined);
   if (ahead === undefined || ahead === 0) return undefined;
-  return h('button', { type: 'button', class: 'primary push', onclick: () => pushNow(repo.name, branch) }, ahead === null ? 'Push this branch' : `Push ${count(ahead, 'commit')}`);
+  return h('button', { type: 'button', class: 'primary push', onclick: () => pushNow(repo.name, branch, ahead === null) }, ahead === null ? 'Push this branch' : `Push ${count(ahead, 'commit')}`);
 }
 
-/** @param {string} name @param {string} branch */
-export function pushNow(name, branch) {
+/**
+ * Pushes a branch. One that is new to the server follows from now on what it becomes there.
+ * @param {string} name @param {string} branch @param {boolean} isNew
+ */
+function pushNow(name, branch, isNew) {
   return start({
     name,
     title: 'Pushing',
@@ -52,7 +55,7 @@ export function pushNow(name, branch) {
     kept: 'What the server has is not known to have changed; fetch to see.',
     async run(remote) {
       const repo = await repository(name);
-      const result = await repo.push({ refspecs: [branch], ...remote });
+      const result = await repo.push({ refspecs: [branch], setUpstream: isNew, ...remote });
       return { said: said(result, branch), nodes: nodes(name, branch, result), changed: true };
     },
   });

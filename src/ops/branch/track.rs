@@ -10,16 +10,22 @@ use crate::ops::fault::{self, At};
 use crate::task::Task;
 
 /// A branch to follow.
-pub(super) struct Upstream {
-    /// `.` for one of this repository.
-    remote: Vec<u8>,
+pub(crate) struct Upstream {
+    /// A remote's name or its URL; `.` for one of this repository.
+    pub(crate) remote: Vec<u8>,
     /// Its full name there.
-    merge: Vec<u8>,
+    pub(crate) merge: Vec<u8>,
 }
 
 impl Upstream {
-    /// Has a branch follow it.
-    pub(super) fn write(&self, config: &mut Config, short: &[u8]) -> Outcome<()> {
+    /// Has a branch follow it, and nothing else (`install_branch_config`).
+    pub(crate) fn write(&self, config: &mut Config, short: &[u8]) -> Outcome<()> {
+        let rebases = match config.get(b"branch.autosetuprebase") {
+            Some(b"always") => true,
+            Some(b"local") => self.remote == b".",
+            Some(b"remote") => self.remote != b".",
+            _ => false,
+        };
         let mut set = |what: &[u8], value: &[u8]| {
             let key = [b"branch.", short, b".", what].concat();
             config
@@ -28,6 +34,9 @@ impl Upstream {
         };
         set(b"remote", &self.remote)?;
         set(b"merge", &self.merge)?;
+        if rebases {
+            set(b"rebase", b"true")?;
+        }
         Ok(())
     }
 }

@@ -97,7 +97,7 @@ pub async fn ask(task: &Task, repo: &Repository, questions: &[Question], options
     let mut done: Vec<PushUpdate> = answers.iter().filter_map(update).collect();
     task.shield()?;
     if let Err(failure) = track::track(task, repo, &place, &mut done).await {
-        track::warn(task, &failure);
+        track::warn(task, track::NOT_MOVED, &failure);
     }
     let mut done = done.into_iter();
     for answer in answers.iter_mut().filter(|answer| answer.fate == Fate::Applied) {
@@ -126,5 +126,6 @@ fn update(answer: &Answer) -> Option<PushUpdate> {
         code: None,
         instead: Vec::new(),
         tracking: None,
+        followed_by: None,
     })
 }

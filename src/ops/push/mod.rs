@@ -7,10 +7,11 @@
 //!   sign       push certificates
 //!   outcome    what became of each ref, by the plan and the report together
 //!   track      the refs here that follow those of the remote
+//!   upstream   the branches here that follow what they were pushed to
 //!   ask        what became of a push that was never answered
 //! ```
 //!
-//! Nothing here changes but tracking refs, and those only for what the server said it did. A push
+//! Nothing here changes but tracking refs and upstreams, and those only for what the server said it did. A push
 //! is sent once. If its answer does not come, its refs are [`PushKind::Unknown`]: the server may
 //! have done it or not, and [`ask::ask`] finds out.
 
@@ -21,6 +22,7 @@ mod preflight;
 mod run;
 mod sign;
 mod track;
+mod upstream;
 
 pub use self::outcome::{PushKind, PushUpdate};
 pub use self::plan::{Expect, Lease, Planned, Wish};

@@ -64,6 +64,8 @@ pub struct PushUpdate {
     pub instead: Vec<Reported>,
     /// The ref here that follows it, if it was moved or was right already.
     pub tracking: Option<Vec<u8>>,
+    /// The branch here, in full, that follows it from now on, because upstreams were to be set.
+    pub followed_by: Option<Vec<u8>>,
 }
 
 impl PushUpdate {
@@ -84,6 +86,7 @@ impl PushUpdate {
             code: None,
             instead: Vec::new(),
             tracking: None,
+            followed_by: None,
         }
     }
 

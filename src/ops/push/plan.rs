@@ -57,6 +57,9 @@ pub struct Wish {
     pub force_if_includes: Option<bool>,
     /// All refs or none (`--atomic`).
     pub atomic: bool,
+    /// Branches follow what they are pushed to (`--set-upstream`). Without it, so does a branch that
+    /// follows nothing, where nobody says what to push and `push.autoSetupRemote` is set.
+    pub set_upstream: bool,
 }
 
 /// What one ref of the remote must be.

@@ -3,7 +3,7 @@
 
 use super::outcome::{self, PushUpdate};
 use super::plan::{Plan, Prepared, Server};
-use super::{Options, Place, Preflight, PushedTo, preflight, sign, track};
+use super::{Options, Place, Preflight, PushedTo, preflight, sign, track, upstream};
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::refname::RefName;
@@ -70,6 +70,7 @@ impl<'a> Run<'a> {
             pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
             pushed.messages = answered.messages;
         }
+        upstream::note(&self.prepared, &plan, &mut pushed.updates);
         if !self.options.dry_run {
             self.track(&mut pushed.updates).await;
         }
@@ -197,10 +198,18 @@ impl<'a> Run<'a> {
 
     /// From here on the caller is told what became of the push, whatever else happens.
     async fn track(&self, updates: &mut [PushUpdate]) {
-        if self.task.shield().is_ok()
-            && let Err(failure) = track::track(self.task, self.repo, self.place, updates).await
+        let (task, repo, place) = (self.task, self.repo, self.place);
+        if task.shield().is_err() {
+            return;
+        }
+        if updates.iter().any(|update| update.followed_by.is_some())
+            && let Err(failure) = upstream::write(task, repo, place, updates).await
         {
-            track::warn(self.task, &failure);
+            updates.iter_mut().for_each(|update| update.followed_by = None);
+            track::warn(task, "what branches follow could not be written", &failure);
+        }
+        if let Err(failure) = track::track(task, repo, place, updates).await {
+            track::warn(task, track::NOT_MOVED, &failure);
         }
     }
 }

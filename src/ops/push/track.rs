@@ -131,12 +131,13 @@ fn results(update: &PushUpdate) -> Vec<(Vec<u8>, Option<ObjectId>)> {
     update.instead.iter().map(result).collect()
 }
 
-/// That the tracking refs could not be moved does not undo the push.
-pub(super) fn warn(task: &Task, failure: &Failure) {
+/// What is said where [`track`] fails.
+pub(super) const NOT_MOVED: &str = "the refs that follow the remote could not be moved; the next fetch does it";
+
+/// What goes wrong here does not undo the push.
+pub(super) fn warn(task: &Task, what: &str, failure: &Failure) {
     let why = failure
         .error()
         .map_or_else(|| failure.to_string(), |error| error.message.clone());
-    task.tell(Event::Warning(format!(
-        "the refs that follow the remote could not be moved; the next fetch does it: {why}"
-    )));
+    task.tell(Event::Warning(format!("{what}: {why}")));
 }

@@ -13,4 +13,5 @@ mod signed;
 mod support;
 mod tracking;
 mod unknown;
+mod upstream;
 mod world;

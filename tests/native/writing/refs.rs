@@ -405,8 +405,11 @@ async fn sequence(seed: u64, folder: &Path, refused: &mut usize) -> Option<Strin
         "",
         "[branch]\n\tautosetupmerge = always\n",
         "[branch]\n\tautosetupmerge = simple\n",
+        "[branch]\n\tautosetupmerge = always\n\tautosetuprebase = local\n",
+        "[branch]\n\tautosetuprebase = remote\n",
+        "[branch]\n\tautosetupmerge = always\n\tautosetuprebase = always\n",
     ];
-    let pair = pair(&folder.join(seed.to_string()), settings[random.below(3)]).await;
+    let pair = pair(&folder.join(seed.to_string()), settings[random.below(settings.len())]).await;
     for number in 0..STEPS {
         let step = pair.step(&mut random);
         let (theirs, ours) = (pair.git_does(&step), pair.gitside_does(&step).await);

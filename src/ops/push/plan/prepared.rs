@@ -5,8 +5,8 @@ use super::locals::{Locals, Meaning, meaning};
 use super::matching::{Matching, Mode, Source};
 use super::refused::{self, Problem};
 use super::rules::{Judge, Rules};
-use super::specs::Settings;
-use super::{Plan, Rejection, Server, Verdict, Wish};
+use super::specs::{Settings, Specs};
+use super::{Plan, Planned, Rejection, Server, Verdict, Wish};
 use crate::error::{Code, Failure, Outcome, Stage};
 use crate::format::config::Config;
 use crate::format::oid::ObjectId;
@@ -20,6 +20,8 @@ use crate::protocol::remote_refs::RemoteRefs;
 use crate::sorted::SortedMap;
 use crate::task::Task;
 
+const HEADS: &[u8] = b"refs/heads/";
+
 /// A push whose refspecs are understood.
 pub struct Prepared {
     specs: Vec<RefSpec>,
@@ -32,6 +34,7 @@ pub struct Prepared {
     follow_tags: bool,
     prune: bool,
     atomic: bool,
+    set_upstream: bool,
 }
 
 impl Prepared {
@@ -55,7 +58,7 @@ impl Prepared {
             remote,
             locals: &locals,
         };
-        let specs = settings.specs(wish, mirror)?;
+        let Specs { specs, set_upstream } = settings.specs(wish, mirror)?;
         let leases = !wish.leases.is_empty() || wish.lease_all;
         let flag = |key: &[u8]| config.get_bool(key).unwrap_or(false);
         let if_includes = wish
@@ -75,9 +78,22 @@ impl Prepared {
             follow_tags: wish.follow_tags.unwrap_or_else(|| flag(b"push.followtags")),
             prune: wish.prune,
             atomic: wish.atomic,
+            set_upstream: wish.set_upstream || set_upstream,
             specs,
             locals,
         })
+    }
+
+    /// The branch that is to follow a ref of the remote once `planned` is done, in full
+    /// (`set_upstreams` of git's transport.c): where both are branches, and upstreams are to be set.
+    pub fn follower<'a>(&'a self, planned: &'a Planned) -> Option<&'a [u8]> {
+        if !self.set_upstream || planned.new.is_none() || !planned.name.starts_with(HEADS) {
+            return None;
+        }
+        let source = planned.source.as_deref()?;
+        // What is symbolic stands for another, mostly `HEAD` for a branch.
+        let (_, end) = self.locals.resolve(source)?;
+        [end, source].into_iter().find(|name| name.starts_with(HEADS))
     }
 
     /// Decides what becomes of the remote's refs, by what they are now. Fails where a name means

@@ -21,6 +21,14 @@ enum PushDefault {
     Current,
 }
 
+/// The refspecs of a push.
+pub(super) struct Specs {
+    pub(super) specs: Vec<RefSpec>,
+    /// Whether the branch is to follow what it is pushed to, though nobody asked for that:
+    /// `push.autoSetupRemote`, where nobody says what to push and the branch follows nothing.
+    pub(super) set_upstream: bool,
+}
+
 /// The configuration that the refspecs depend on.
 pub(super) struct Settings<'a> {
     pub(super) config: &'a Config,
@@ -30,8 +38,9 @@ pub(super) struct Settings<'a> {
 
 impl Settings<'_> {
     /// The refspecs of this push. With `all` and `mirror` that may be none but `:`.
-    pub(super) fn specs(&self, wish: &Wish, mirror: bool) -> Outcome<Vec<RefSpec>> {
+    pub(super) fn specs(&self, wish: &Wish, mirror: bool) -> Outcome<Specs> {
         let mut specs = Vec::new();
+        let mut set_upstream = false;
         if wish.tags {
             specs.push(refused::parse(b"refs/tags/*")?);
         }
@@ -43,13 +52,15 @@ impl Settings<'_> {
             if !self.remote.push.is_empty() {
                 specs.clone_from(&self.remote.push);
             } else if !mirror {
-                specs.push(refused::parse(&self.default_spec()?)?);
+                let spec = self.default_spec()?;
+                set_upstream = !spec.is_matching() && self.sets_up_alone();
+                specs.push(spec);
             }
         }
         if specs.is_empty() {
             specs.push(refused::parse(b":")?);
         }
-        Ok(specs)
+        Ok(Specs { specs, set_upstream })
     }
 
     /// A refspec of the caller, with what the configuration adds to a name alone.
@@ -87,10 +98,10 @@ impl Settings<'_> {
     }
 
     /// What is pushed where nobody says what.
-    fn default_spec(&self) -> Outcome<Vec<u8>> {
+    fn default_spec(&self) -> Outcome<RefSpec> {
         let choice = self.push_default()?;
         match choice {
-            PushDefault::Matching => return Ok(b":".to_vec()),
+            PushDefault::Matching => return refused::parse(b":"),
             PushDefault::Nothing => {
                 let message = "there is no refspec, and push.default is \"nothing\"";
                 return Err(refused::nothing_said(message.to_owned(), "say what to push"));
@@ -129,7 +140,17 @@ impl Settings<'_> {
             }
             _ => name.clone(),
         };
-        Ok([&name, b":".as_slice(), &destination].concat())
+        refused::parse(&[&name, b":".as_slice(), &destination].concat())
+    }
+
+    /// Whether `push.autoSetupRemote` has the current branch follow what it is pushed to.
+    fn sets_up_alone(&self) -> bool {
+        let follows = |branch| !self.merges(branch).is_empty();
+        self.auto_setup() && self.locals.branch().is_some_and(|branch| !follows(branch))
+    }
+
+    fn auto_setup(&self) -> bool {
+        self.config.get_bool(b"push.autosetupremote") == Some(true)
     }
 
     /// What the branch follows, as the remote calls it (`get_upstream_ref`).
@@ -141,7 +162,7 @@ impl Settings<'_> {
                 format!("the branch {} follows several branches", quoted(branch)),
                 "say what to push",
             )),
-            (None, _) if self.config.get_bool(b"push.autosetupremote") == Some(true) => Ok([HEADS, branch].concat()),
+            (None, _) if self.auto_setup() => Ok([HEADS, branch].concat()),
             (None, _) => Err(refused::nothing_said(
                 format!("the branch {} follows no branch of a remote", quoted(branch)),
                 "say what to push, or set push.autoSetupRemote",
