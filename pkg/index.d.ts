@@ -1084,7 +1084,7 @@ export type RefChangeRequest = {
 } & (
   /** `null` deletes it, and its reflog. */
   | { new: Oid | null }
-  /** It stands for that ref, which need not be there. */
+  /** It stands for that ref, which need not be there; `'HEAD'` for one below `refs/`. */
   | { symbolic: string }
 );
 

@@ -69,6 +69,10 @@ pub async fn update_refs(task: &Task, repo: &Repository, updates: &[Update], mes
             Becomes::Object(oid) => (Some(Target::Direct(*oid)), check_object(task, repo, &name, oid).await?),
             Becomes::Symbolic(to) => {
                 check_name(to)?;
+                // git-symbolic-ref(1): what `HEAD` stands for is below `refs/`, and not itself.
+                if update.name == b"HEAD" && to == b"HEAD" {
+                    return Err(bad_name(to).into());
+                }
                 (Some(Target::Symbolic(to.clone())), None)
             }
             Becomes::Deleted => (None, None),

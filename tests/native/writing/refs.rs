@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gitside::error::Code;
 use gitside::format::config::Config;
 use gitside::format::oid::ObjectId;
 use gitside::format::reflog::LogEntry;
@@ -439,4 +440,41 @@ fn random_changes_of_refs_leave_what_git_leaves() {
         differences.join("\n")
     );
     assert!(refused > 50, "{refused} steps were refused");
+}
+
+#[test]
+fn what_head_may_stand_for_is_what_git_lets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = block_on(pair(&folder.path().join("symbolic"), ""));
+    let targets = [
+        "HEAD",
+        "main",
+        "refs/heads/a",
+        "refs/tags/none",
+        "refs/x",
+        "refs/heads/",
+        "refs/heads/a..b",
+    ];
+    let mut refused = 0;
+    for (name, target) in ["HEAD", "refs/heads/sym"]
+        .into_iter()
+        .flat_map(|name| targets.map(|target| (name, target)))
+        // Git alone knows refs beside HEAD that are not below refs/.
+        .filter(|pair| *pair != ("refs/heads/sym", "main"))
+    {
+        let step = Step::Symbolic(name, target);
+        let (theirs, ours) = (pair.git_does(&step), block_on(pair.gitside_does(&step)));
+        assert_eq!(ours.is_ok(), theirs.is_ok(), "{name} {target}: {theirs:?} {ours:?}");
+        refused += usize::from(ours.is_err());
+        assert_eq!(block_on(pair.of_gitside()), pair.of_git(), "{name} {target}");
+    }
+    assert_eq!(refused, 6);
+    let update = Update {
+        name: b"HEAD".to_vec(),
+        new: Becomes::Symbolic(b"HEAD".to_vec()),
+        expect: None,
+        no_deref: true,
+    };
+    let failure = block_on(update_refs(&pair.task, &pair.repo, &[update], b"")).unwrap_err();
+    assert_eq!(failure.error().map(|error| error.code), Some(Code::InvalidRef));
 }
