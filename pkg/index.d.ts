@@ -393,7 +393,11 @@ export interface PushUpdate {
   source?: string;
   old: Oid | null;
   new: Oid | null;
-  /** `'unknown'`: the server may have done it or not. `repo.pushOutcome` asks it. */
+  /**
+   * `'rejected'`: it was left as it was, but for the code `'PushStatusMissing'`: the server said what became of
+   * others and not of this one, which git takes for a refusal. `'unknown'`: the server may have done it or not.
+   * `repo.pushOutcome` asks about both.
+   */
   kind: 'fast-forward' | 'forced' | 'new' | 'deleted' | 'up-to-date' | 'rejected' | 'unknown';
   /** Why it was rejected or is unknown, in git's words or the server's. */
   reason?: string;
@@ -696,11 +700,11 @@ export class Repository implements AsyncDisposable {
    */
   push(options?: PushOptions): Promise<PushResult>;
   /**
-   * Asks the server what became of the refs of a push that are `'unknown'`, or of those given without a
-   * kind. Tracking refs are moved for what was done.
+   * Asks the server what became of the refs of a push that are `'unknown'`, of those that it said nothing
+   * of (`PushStatusMissing`), and of those given without a kind. Tracking refs are moved for what was done.
    */
   pushOutcome(
-    push: { remote?: string; updates: Iterable<Pick<PushUpdate, 'name' | 'old' | 'new'> & { url?: string; kind?: PushUpdate['kind'] }> },
+    push: { remote?: string; updates: Iterable<Pick<PushUpdate, 'name' | 'old' | 'new'> & Partial<Pick<PushUpdate, 'url' | 'kind' | 'code'>>> },
     options?: PushOutcomeOptions,
   ): Promise<PushFate[]>;
   /**

@@ -373,8 +373,8 @@ function signatureOf(signature) {
 export function questionsOf(push) {
   /** @type {Map<string | undefined, Array<{ name: string, old: string | null, new: string | null }>>} */
   const questions = new Map();
-  for (const { url, name, old, new: wanted, kind } of push.updates) {
-    if (kind !== undefined && kind !== 'unknown') continue;
+  for (const { url, name, old, new: wanted, kind, code } of push.updates) {
+    if (kind !== undefined && kind !== 'unknown' && code !== 'PushStatusMissing') continue;
     const question = { name: text('name', name), old: oidOrNull('old', old), new: oidOrNull('new', wanted) };
     questions.set(url, [...(questions.get(url) ?? []), question]);
   }

@@ -200,6 +200,16 @@ test('an answer that never comes is unknown, and the server can be asked', async
   assert.equal(seen.tracking, seen.oid);
 });
 
+test('a ref that the server said nothing of can be asked about', async () => {
+  const repository = make('unreported');
+  await server.fault({ method: 'POST', pathContains: 'unreported.git/git-receive-pack' }, { kind: 'replace', from: 'ok refs/heads/main', to: 'ok refs/heads/mine' });
+  const seen = await commitAndPush(server.url('/open/unreported.git'), 'unreported', { ask: true });
+  const [update] = seen.result.updates;
+  assert.deepEqual([seen.result.ok, update.kind, update.code, update.tracking], [false, 'rejected', 'PushStatusMissing', undefined]);
+  assert.deepEqual(seen.fates, [{ name: 'refs/heads/main', fate: 'applied', now: seen.oid, tracking: 'refs/remotes/origin/main' }]);
+  assert.equal(gitText(repository, 'rev-parse', 'main'), seen.oid);
+});
+
 test('a push that the browser itself sends again is not called refused when the first one was done', async () => {
   const repository = make('again');
   await server.fault({ method: 'POST', pathContains: 'again.git/git-receive-pack', times: 1 }, { kind: 'unanswered', end: 'reset' });

@@ -20,7 +20,9 @@ pub enum PushKind {
     New,
     /// It is gone.
     Deleted,
-    /// It was left as it was; the code says by whom, the reason why.
+    /// Here or there it was decided to leave it as it was; the code says by whom, the reason why. With
+    /// [`Code::PushStatusMissing`] nobody said so: the server reported on others and not on it, which
+    /// git takes for a refusal. Then it may have been done after all.
     Rejected,
     /// The server may have done it or not.
     Unknown,
