@@ -19,6 +19,12 @@ mod name;
 pub use check::{Flaw, check};
 pub use name::{NameFlaw, check_name, is_dot_git, is_dot_git_modules};
 
+/// The id of the tree without entries.
+pub const EMPTY: ObjectId = ObjectId::new([
+    0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee, 0x49,
+    0x04,
+]);
+
 /// What an entry of a tree stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EntryKind {
@@ -299,6 +305,8 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
+    use crate::format::hash::hash_object;
+    use crate::format::object::Kind;
 
     const OID: ObjectId = ObjectId::new([7; OID_LEN]);
 
@@ -339,6 +347,11 @@ mod tests {
             }
             assert_eq!(out, content);
         }
+    }
+
+    #[test]
+    fn the_empty_tree_has_its_id() {
+        assert_eq!(hash_object(Kind::Tree, b"").unwrap(), EMPTY);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::format::message::{Cleanup, first_line};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::reflog::Who;
-use crate::format::tree::EntryKind;
+use crate::format::tree::{EMPTY, EntryKind};
 use crate::ops::Repository;
 use crate::ops::branch;
 use crate::ops::compose::{self, Author, Authors, CommitParts, Person, Sign, refused};
@@ -153,11 +153,9 @@ pub async fn commit(task: &Task, repo: &Repository, branch: &[u8], options: &Opt
     };
     let before = base.or(replaced.as_ref().map(|replaced| replaced.tree)).or(parent_tree);
     let tree = apply(task, &mut staging, before, &options.changes).await?;
-    if !options.allow_empty {
-        let empty = staging.put(Kind::Tree, Vec::new())?;
-        if (alone && Some(tree) == parent_tree) || (parents.is_empty() && tree == empty) {
-            return Err(nothing_changes().into());
-        }
+    let unchanged = (alone && Some(tree) == parent_tree) || (parents.is_empty() && tree == EMPTY);
+    if unchanged && !options.allow_empty {
+        return Err(nothing_changes().into());
     }
     let composed = compose(task, repo, options, replaced.as_ref(), tree, parents).await?;
     let oid = staging.put(Kind::Commit, composed.content)?;

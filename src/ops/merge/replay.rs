@@ -129,10 +129,9 @@ pub(in crate::ops) async fn replay(
     let mut staging = staging(repo, writer);
     let chosen = Chosen::find(task, &staging, rev, options.mainline).await?;
     let onto = Branch::find(task, repo, branch, terms).await?;
-    let empty = staging.put(Kind::Tree, Vec::new())?;
     let ours = match onto.tip {
         Some(tip) => node(task, &staging, tip).await?.tree,
-        None => empty,
+        None => staging.put(Kind::Tree, Vec::new())?,
     };
     let short = abbreviate(task, repo, &chosen.oid).await?;
     let label = [short.as_bytes(), b" (", chosen.subject()?, b")"].concat();
@@ -140,7 +139,10 @@ pub(in crate::ops) async fn replay(
         Some(_) => [b"parent of ", label.as_slice()].concat(),
         None => b"(empty tree)".to_vec(),
     };
-    let before = chosen.parent.map_or(empty, |parent| parent.tree);
+    let before = match &chosen.parent {
+        Some(parent) => parent.tree,
+        None => staging.put(Kind::Tree, Vec::new())?,
+    };
     let ((base, base_label), (theirs, their_label)) = match direction {
         Direction::Do => ((before, parent_label), (chosen.tree, label)),
         Direction::Undo => ((chosen.tree, label), (before, parent_label)),

@@ -5,8 +5,10 @@ use gitside::format::object::Kind;
 use gitside::format::oid::ObjectId;
 use gitside::format::tree::EntryKind;
 use gitside::ops::cat::read_commit;
+use gitside::ops::cherry_pick::cherry_pick;
 use gitside::ops::commit::{self, Change, Options};
 use gitside::ops::compose::Author;
+use gitside::ops::merge::{ReplayOptions, Terms};
 use gitside::ops::rev_parse::resolve;
 use gitside::ops::update_ref::{Becomes, Update, update_refs};
 use gitside::ops::{Repository, for_each_ref, init};
@@ -140,6 +142,39 @@ fn what_cannot_be_changed_is_refused_and_nothing_is_written() {
         assert_eq!(after.0.differences(&before.0), Vec::<String>::new());
         assert_eq!(after.1, before.1);
         assert_eq!(resolve(&task, &repo, b"main").await.unwrap(), first);
+    });
+}
+
+#[test]
+fn what_is_stored_is_what_the_commit_leads_to() {
+    block_on(async {
+        let (task, repo, _) = repository().await;
+        // The commit, its two trees, and three files.
+        assert_eq!(repo.usage().await.unwrap().stats.objects, 6);
+        commit::commit(&task, &repo, b"main", &options(vec![write("dir/z", "4")]))
+            .await
+            .unwrap();
+        assert_eq!(repo.usage().await.unwrap().stats.objects, 10);
+        let nothing = Options {
+            parents: Some(Vec::new()),
+            allow_empty: true,
+            ..options(Vec::new())
+        };
+        commit::commit(&task, &repo, b"empty", &nothing).await.unwrap();
+        assert_eq!(repo.usage().await.unwrap().stats.objects, 12, "and the empty tree");
+        let pick = ReplayOptions {
+            terms: Terms {
+                committer: options(Vec::new()).author,
+                ..Terms::default()
+            },
+            ..ReplayOptions::default()
+        };
+        let picked = cherry_pick(&task, &repo, b"empty", b"main", &pick).await.unwrap();
+        assert!(picked.oid.is_some(), "{picked:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let bare = write_bare(&task, &repo, &folder.path().join("bare.git")).await;
+        let lost = bare.git(["fsck", "--full", "--unreachable", "--no-reflogs"]).unwrap();
+        assert_eq!(String::from_utf8(lost).unwrap(), "");
     });
 }
 
