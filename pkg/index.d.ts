@@ -696,7 +696,9 @@ export class Repository implements AsyncDisposable {
    * part of the result; rejects where nothing was sent or certainly nothing was done: as `lsRemote` does,
    * with `TooLarge` if the server takes no request of that size, `RefNotFound`, `Ambiguous` or `InvalidRef`
    * for refspecs that mean nothing, `CapabilityMissing`. A push is never sent twice. Tracking refs are moved
-   * for what the server says it did. An aborted push may have been done: `pushOutcome` asks.
+   * for what the server says it did. An aborted push may have been done: `pushOutcome` asks. If the remote has
+   * several URLs and one of them has answered, an abort does not take that answer away: the call resolves, and
+   * `error` says where it was aborted.
    */
   push(options?: PushOptions): Promise<PushResult>;
   /**

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::host::{Async, Clock};
@@ -73,8 +73,11 @@ pub struct Task {
 struct Inner {
     clock: Rc<dyn Clock>,
     listener: Box<dyn Fn(Event)>,
+    /// Somebody asked it to stop, be it in vain.
+    asked: Cell<bool>,
     cancelled: Cell<bool>,
     shielded: Cell<bool>,
+    parts: RefCell<Vec<Weak<Inner>>>,
     wakers: RefCell<Vec<Waker>>,
     countdown: Cell<u32>,
     started: f64,
@@ -89,8 +92,10 @@ impl Task {
             inner: Rc::new(Inner {
                 clock,
                 listener: Box::new(listener),
+                asked: Cell::new(false),
                 cancelled: Cell::new(false),
                 shielded: Cell::new(false),
+                parts: RefCell::default(),
                 wakers: RefCell::new(Vec::new()),
                 countdown: Cell::new(CHECKPOINTS_PER_READING),
                 started: now,
@@ -99,9 +104,27 @@ impl Task {
         }
     }
 
+    /// A part of the operation that can be given up while the whole cannot: whoever cancels the
+    /// whole cancels its parts, and where the whole is shielded it goes on without them.
+    pub fn part(&self) -> Task {
+        let whole = self.clone();
+        let part = Task::new(Rc::clone(&self.inner.clock), move |event| whole.tell(event));
+        part.inner.cancelled.set(self.inner.asked.get());
+        let mut parts = self.inner.parts.borrow_mut();
+        parts.retain(|part| part.strong_count() > 0);
+        parts.push(Rc::downgrade(&part.inner));
+        part
+    }
+
     /// Asks the operation to stop. Answers whether it will: an operation that is publishing its
     /// result can no longer be stopped and ends as it ends.
     pub fn cancel(&self) -> bool {
+        self.inner.asked.set(true);
+        for part in self.inner.parts.take() {
+            if let Some(inner) = part.upgrade() {
+                Task { inner }.cancel();
+            }
+        }
         if self.inner.shielded.get() {
             return false;
         }
@@ -201,8 +224,98 @@ impl<T> Future for Race<'_, T> {
         self.task.check()?;
         let polled = self.work.as_mut().poll(context);
         if polled.is_pending() {
+            // Whoever was told something by the work may have cancelled it.
+            self.task.check()?;
             self.task.wake_if_cancelled(context.waker());
         }
         polled.map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use std::future::{pending, ready};
+    use std::pin::pin;
+
+    use super::*;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> f64 {
+            0.0
+        }
+
+        fn unix_seconds(&self) -> i64 {
+            0
+        }
+
+        fn sleep(&self, _: u32) -> Async<'static, ()> {
+            Box::pin(pending())
+        }
+
+        fn yield_now(&self) -> Async<'static, ()> {
+            Box::pin(ready(()))
+        }
+    }
+
+    fn task() -> Task {
+        Task::new(Rc::new(Stopped), |_| {})
+    }
+
+    /// What comes of it at once.
+    fn poll<T>(work: impl Future<Output = T>) -> Option<T> {
+        match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_shielded_operation_goes_on_and_its_parts_end() {
+        let whole = task();
+        let part = whole.part();
+        assert_eq!(poll(part.race(pending::<()>())), None);
+        whole.shield().unwrap();
+        assert!(!whole.cancel());
+        assert_eq!((whole.is_cancelled(), part.is_cancelled()), (false, true));
+        assert_eq!(poll(part.race(ready(1))), Some(Err(Cancelled)));
+        assert_eq!(poll(whole.race(ready(1))), Some(Ok(1)));
+        assert!(whole.part().is_cancelled(), "what begins later has no time either");
+    }
+
+    #[test]
+    fn an_operation_is_cancelled_with_its_parts() {
+        let whole = task();
+        let part = whole.part();
+        assert!(whole.cancel());
+        assert!(whole.is_cancelled() && part.is_cancelled() && whole.part().is_cancelled());
+    }
+
+    #[test]
+    fn a_part_is_shielded_for_itself_and_tells_what_it_does_through_the_whole() {
+        let told = Rc::new(Cell::new(0));
+        let count = Rc::clone(&told);
+        let whole = Task::new(Rc::new(Stopped), move |_| count.set(count.get() + 1));
+        let part = whole.part();
+        part.shield().unwrap();
+        part.tell(Event::Message(String::new()));
+        assert_eq!(told.get(), 1);
+        assert!(whole.cancel());
+        assert!(!part.is_cancelled());
+    }
+
+    #[test]
+    fn who_cancels_from_within_the_work_ends_it() {
+        let whole = task();
+        let inside = whole.clone();
+        let work = async move {
+            inside.cancel();
+            pending::<()>().await;
+        };
+        assert_eq!(poll(whole.race(work)), Some(Err(Cancelled)));
     }
 }

@@ -25,6 +25,7 @@ mod track;
 mod upstream;
 
 pub use self::outcome::{PushKind, PushUpdate};
+use self::plan::Prepared;
 pub use self::plan::{Expect, Lease, Planned, Wish};
 pub use self::preflight::{AskBefore, LargeFile, Preflight, Weights};
 use self::run::Run;
@@ -141,7 +142,7 @@ pub async fn push(task: &Task, repo: &Repository, options: &Options) -> Outcome<
     for warning in &place.remote.warnings {
         task.tell(Event::Warning(warning.clone()));
     }
-    let run = Run::prepare(task, repo, &place, options).await?;
+    let prepared = Prepared::read(task, repo, &place.config, &place.remote, &options.wish).await?;
     let urls = &place.remote.push_urls;
     let mut pushed = Pushed {
         remote: crate::ops::anonymize(&String::from_utf8_lossy(&place.remote.name)),
@@ -149,8 +150,21 @@ pub async fn push(task: &Task, repo: &Repository, options: &Options) -> Outcome<
     };
     let mut first: Option<Failure> = None;
     for url in urls {
-        match task.race(run.push_to(url)).await? {
+        let run = Run {
+            whole: task,
+            part: task.part(),
+            repo,
+            place: &place,
+            options,
+            prepared: &prepared,
+        };
+        match run.push_to(url).await {
             Ok(to) => pushed.to.push(to),
+            // What another server answered is told all the same.
+            Err(Failure::Cancelled) => {
+                task.check()?;
+                pushed.to.push(given_up(url));
+            }
             Err(Failure::Error(error)) if urls.len() > 1 => {
                 // git goes on with the others, too.
                 pushed.to.push(PushedTo {
@@ -167,6 +181,17 @@ pub async fn push(task: &Task, repo: &Repository, options: &Options) -> Outcome<
         Some(failure) if pushed.to.iter().all(|to| to.updates.is_empty()) => Err(failure),
         _ if pushed.to.is_empty() => Err(nowhere().into()),
         _ => Ok(pushed),
+    }
+}
+
+/// The caller gave up before anything was sent to that URL.
+fn given_up(url: &str) -> PushedTo {
+    let url = crate::ops::anonymize(url);
+    let message = format!("nothing was pushed to {url}: the push was aborted before");
+    PushedTo {
+        error: Some(GitError::new(Code::PushRejectedLocal, Stage::Request, message).with_url(&url)),
+        url,
+        ..PushedTo::default()
     }
 }
 

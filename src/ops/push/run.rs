@@ -7,43 +7,76 @@ use super::{Options, Place, Preflight, PushedTo, preflight, sign, track, upstrea
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::refname::RefName;
+use crate::host::RequestBody;
 use crate::ops::fault::{At, quoted};
 use crate::ops::pack_objects::{self, pack_objects};
 use crate::ops::remote::{Answered, Remote, Service, Session, url_error};
 use crate::ops::{Repository, anonymize};
 use crate::protocol::push::{Command, PushRequest};
 use crate::protocol::url::RemoteUrl;
-use crate::task::Task;
+use crate::task::{Cancelled, Task};
 
-/// A push that is understood, and can be sent to any URL.
+/// A push to one URL.
 pub(super) struct Run<'a> {
-    task: &'a Task,
-    repo: &'a Repository,
-    place: &'a Place,
-    options: &'a Options,
-    prepared: Prepared,
+    /// The push to all of them. It is shielded when the first server has answered: from then on the
+    /// caller is told what became of the refs, whatever else happens.
+    pub(super) whole: &'a Task,
+    /// This part of it, which can be given up even then.
+    pub(super) part: Task,
+    pub(super) repo: &'a Repository,
+    pub(super) place: &'a Place,
+    pub(super) options: &'a Options,
+    pub(super) prepared: &'a Prepared,
 }
 
-impl<'a> Run<'a> {
-    /// Reads what is to be pushed.
-    pub(super) async fn prepare(
-        task: &'a Task,
-        repo: &'a Repository,
-        place: &'a Place,
-        options: &'a Options,
-    ) -> Outcome<Run<'a>> {
-        Ok(Run {
-            prepared: Prepared::read(task, repo, &place.config, &place.remote, &options.wish).await?,
-            task,
-            repo,
-            place,
-            options,
-        })
+/// A push that can be sent.
+struct Ready {
+    session: Session,
+    plan: Plan,
+    pushed: PushedTo,
+    /// `None`: nothing is to be sent.
+    upload: Option<Upload>,
+}
+
+/// A request.
+struct Upload {
+    request: PushRequest,
+    head: Vec<u8>,
+    body: RequestBody,
+}
+
+impl Run<'_> {
+    /// Pushes. Fails with `Cancelled` if nothing was sent, or if the whole was cancelled.
+    pub(super) async fn push_to(&self, url: &str) -> Outcome<PushedTo> {
+        let Ready {
+            mut session,
+            plan,
+            mut pushed,
+            upload,
+        } = self.part.race(self.make_ready(url)).await??;
+        match upload {
+            None => pushed.updates = outcome::planned(&plan),
+            Some(upload) => {
+                let answered = self.send(&mut session, upload).await?;
+                self.whole.shield()?;
+                pushed.bytes = answered.sent;
+                pushed.updates = outcome::judged(&plan, &answered);
+                self.look_again(&mut session, &mut pushed.updates).await;
+                pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
+                pushed.messages = answered.messages;
+            }
+        }
+        upstream::note(self.prepared, &plan, &mut pushed.updates);
+        if !self.options.dry_run {
+            self.whole.shield()?;
+            self.track(&mut pushed.updates).await;
+        }
+        Ok(pushed)
     }
 
-    /// Pushes to one URL.
-    pub(super) async fn push_to(&self, url: &str) -> Outcome<PushedTo> {
-        let (task, repo) = (self.task, self.repo);
+    /// Does all that comes before a request is sent.
+    async fn make_ready(&self, url: &str) -> Outcome<Ready> {
+        let (task, repo) = (&self.part, self.repo);
         let url = RemoteUrl::parse(url).map_err(|error| url_error(&error))?;
         let transport = &self.options.transport;
         let mut session = Remote::connect(&repo.host, task, &url, Service::ReceivePack, transport).await?;
@@ -58,35 +91,31 @@ impl<'a> Run<'a> {
             url: session.url(),
             ..PushedTo::default()
         };
-        if self.options.dry_run || plan.commands().next().is_none() {
-            pushed.updates = outcome::planned(&plan);
-        } else {
+        let mut upload = None;
+        if !self.options.dry_run && plan.commands().next().is_some() {
             let mut have: Vec<ObjectId> = refs.iter().map(|found| found.oid).chain(extra).collect();
             have.sort_unstable();
             have.dedup();
-            let answered = self.send(&mut session, &url, &plan, &have, &mut pushed).await?;
-            pushed.updates = outcome::judged(&plan, &answered);
-            self.look_again(&mut session, &mut pushed.updates).await?;
-            pushed.error = unpack_failed(&pushed.url, &answered).or(answered.trouble);
-            pushed.messages = answered.messages;
+            upload = Some(self.pack(&mut session, &url, &plan, &have, &mut pushed).await?);
         }
-        upstream::note(&self.prepared, &plan, &mut pushed.updates);
-        if !self.options.dry_run {
-            self.track(&mut pushed.updates).await;
-        }
-        Ok(pushed)
+        Ok(Ready {
+            session,
+            plan,
+            pushed,
+            upload,
+        })
     }
 
-    /// Sends what the plan says, and hears what becomes of it.
-    async fn send(
+    /// Makes the request of what the plan says.
+    async fn pack(
         &self,
         session: &mut Session,
         url: &RemoteUrl,
         plan: &Plan,
         have: &[ObjectId],
         pushed: &mut PushedTo,
-    ) -> Outcome<Answered> {
-        let (task, repo) = (self.task, self.repo);
+    ) -> Outcome<Upload> {
+        let (task, repo) = (&self.part, self.repo);
         let mut request = PushRequest {
             commands: commands(plan)?,
             shallow: task.race(repo.meta.shallow()).await?.at(Stage::Pack)?,
@@ -136,9 +165,25 @@ impl<'a> Run<'a> {
         let options = self.options;
         preflight::check(task, ready, options.weights, options.before.as_ref()).await?;
         let body = parts.finish().map_err(|error| session.body_fault(&error))?;
-        let answered = session.push(&request, head, body).await?;
-        pushed.bytes = answered.sent;
-        Ok(answered)
+        Ok(Upload { request, head, body })
+    }
+
+    /// Sends the request, and hears what becomes of it. If this part is given up meanwhile, nothing
+    /// is known of it.
+    async fn send(&self, session: &mut Session, upload: Upload) -> Outcome<Answered> {
+        let Upload { request, head, body } = upload;
+        let sent = body.len();
+        match self.part.race(session.push(&request, head, body)).await {
+            Ok(Err(Failure::Cancelled)) | Err(Cancelled) => {
+                self.whole.check()?;
+                Ok(Answered {
+                    trouble: Some(aborted(&session.url())),
+                    sent,
+                    ..Answered::default()
+                })
+            }
+            Ok(answered) => answered,
+        }
     }
 
     /// Whether that is where the remote is fetched from: what a `pushurl` names may be another
@@ -152,23 +197,18 @@ impl<'a> Run<'a> {
     /// Browsers send a request again, unasked, whose connection broke before its answer. Then the
     /// first of the two may have done what the answer to the second says cannot be done, because
     /// the ref is not what it was.
-    async fn look_again(&self, session: &mut Session, updates: &mut [PushUpdate]) -> Outcome<()> {
+    async fn look_again(&self, session: &mut Session, updates: &mut [PushUpdate]) {
         if !updates.iter().any(PushUpdate::lost_a_race) {
-            return Ok(());
+            return;
         }
-        match session.refresh().await {
-            Ok(()) => {
-                let (refs, _) = session.advertised();
-                for update in updates.iter_mut().filter(|update| update.is_refused_there()) {
-                    if refs.get(&update.name).map(|found| found.oid) == update.new {
-                        update.settle();
-                    }
+        // If that fails, or takes the caller too long, what the server said of them stands.
+        if let Ok(Ok(())) = self.part.race(session.refresh()).await {
+            let (refs, _) = session.advertised();
+            for update in updates.iter_mut().filter(|update| update.is_refused_there()) {
+                if refs.get(&update.name).map(|found| found.oid) == update.new {
+                    update.settle();
                 }
-                Ok(())
             }
-            Err(Failure::Cancelled) => Err(Failure::Cancelled),
-            // What the server said of them stands.
-            Err(Failure::Error(_)) => Ok(()),
         }
     }
 
@@ -196,12 +236,9 @@ impl<'a> Run<'a> {
         given.or_else(|| level().and_then(|level| u8::try_from(level).ok()))
     }
 
-    /// From here on the caller is told what became of the push, whatever else happens.
+    /// Has the refs here, and the branches, follow what was done.
     async fn track(&self, updates: &mut [PushUpdate]) {
-        let (task, repo, place) = (self.task, self.repo, self.place);
-        if task.shield().is_err() {
-            return;
-        }
+        let (task, repo, place) = (self.whole, self.repo, self.place);
         if updates.iter().any(|update| update.followed_by.is_some())
             && let Err(failure) = upstream::write(task, repo, place, updates).await
         {
@@ -227,6 +264,14 @@ fn commands(plan: &Plan) -> Outcome<Vec<Command>> {
         })
     });
     commands.collect()
+}
+
+/// The caller gave up while the server was at it.
+fn aborted(url: &str) -> GitError {
+    let message = format!("the push was aborted before {url} said what became of it");
+    GitError::new(Code::PushOutcomeUnknown, Stage::Send, message)
+        .with_url(url)
+        .with_hint("the server may have done it: ask it before anything is pushed again")
 }
 
 /// The server has what was sent and could not take it.

@@ -2,6 +2,7 @@
 //! What came of them is asked of git.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod aborted;
 mod before;
 mod diagnosis;
 mod done;
