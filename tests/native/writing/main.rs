@@ -7,6 +7,7 @@ mod changes;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod history;
 mod meanwhile;
+mod mktree;
 mod names;
 #[path = "../support/pack_oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
