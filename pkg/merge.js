@@ -1,7 +1,7 @@
 // What merging, picking and reverting are told, checked and made plain.
 
-import { flag, oneOf, whole } from './options.js';
-import { authored, callbacksOf, object, oidOrNull, optionalBytes, person } from './write.js';
+import { flag, oneOf, optionalOid, whole } from './options.js';
+import { authored, callbacksOf, object, optionalBytes, person } from './write.js';
 
 /** @typedef {import('./index.d.ts').Merging} Merging */
 
@@ -22,7 +22,7 @@ function terms(options) {
     message: optionalBytes(options, 'message'),
     author: person(options, 'author'),
     committer: person(options, 'committer'),
-    expect: oidOrNull('expect', options.expect),
+    expect: optionalOid(options, 'expect'),
     dryRun: flag(options, 'dryRun'),
     conflictStyle: oneOf(options, 'conflictStyle', ['merge', 'diff3', 'zdiff3']),
     favor: oneOf(options, 'favor', ['ours', 'theirs']),

@@ -53,6 +53,28 @@ export function textOrNull(name, value) {
   throw new TypeError(`${name} must be a string or null`);
 }
 
+/** An object id. */
+const OID = /^[0-9a-f]{40}$/;
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string | null}
+ */
+export function oidOrNull(name, value) {
+  if (value === null || (typeof value === 'string' && OID.test(value))) return value;
+  throw new TypeError(`${name} must be an oid (40 hex digits; resolve turns names into them) or null`);
+}
+
+/**
+ * @param {Record<string, any>} options
+ * @param {string} name
+ * @returns {string | null | undefined}
+ */
+export function optionalOid(options, name) {
+  return options[name] === undefined ? undefined : oidOrNull(name, options[name]);
+}
+
 /**
  * @param {Record<string, any>} options
  * @param {string} name
@@ -289,7 +311,6 @@ export function fetchOptions(options) {
 /** @param {import('./index.d.ts').PushOptions} options */
 export function pushOptions(options) {
   const remote = remoteOptions(options);
-  const sign = listener(options, 'sign');
   const beforePush = listener(options, 'beforePush');
   const { warnAbove = {} } = options;
   if (typeof warnAbove !== 'object' || warnAbove === null) throw new TypeError('warnAbove must be an object');
@@ -304,7 +325,7 @@ export function pushOptions(options) {
     prune: flag(options, 'prune'),
     delete: flag(options, 'delete'),
     force: flag(options, 'force'),
-    expect: expectOf(options.expect),
+    expect: leasesOf(options.expect),
     forceIfIncludes: flag(options, 'forceIfIncludes'),
     atomic: flag(options, 'atomic'),
     setUpstream: flag(options, 'setUpstream'),
@@ -318,7 +339,7 @@ export function pushOptions(options) {
   /** @type {NonNullable<import('./rpc.js').Callbacks['asks']>} */
   const asks = {
     ...remote.callbacks.asks,
-    sign: sign && (async (/** @type {Uint8Array} */ payload) => signatureOf(await sign(payload))),
+    sign: signOf(options),
     beforePush: beforePush && (async (/** @type {any} */ about) => (await beforePush(about)) !== false),
   };
   return { ...remote, plain, callbacks: { ...remote.callbacks, asks } };
@@ -339,31 +360,26 @@ function levelOf(level) {
   throw new TypeError('compression must be a whole number from 0 to 9');
 }
 
-/** An object id. */
-const OID = /^[0-9a-f]{40}$/;
-
 /**
  * What refs must be, as pairs; `true`: all of them as their tracking refs.
  * @param {import('./index.d.ts').PushOptions['expect']} expect
  */
-function expectOf(expect) {
+function leasesOf(expect) {
   if (expect === undefined || typeof expect === 'boolean') return expect;
   if (typeof expect !== 'object' || expect === null) throw new TypeError('expect must be an object, or true');
   const pairs = Object.entries(expect);
-  for (const [name, value] of pairs) {
-    if (value === null || value === true || (typeof value === 'string' && OID.test(value))) continue;
-    throw new TypeError(`expect['${name}'] must be an oid, null, or true`);
-  }
+  for (const [name, value] of pairs) if (value !== true) oidOrNull(`expect['${name}']`, value);
   return pairs;
 }
 
 /**
- * @param {unknown} signature
- * @returns {string}
+ * Who signs commits, tags and pushes.
+ * @param {Record<string, any>} options
+ * @returns {((payload: Uint8Array) => Promise<string>) | undefined}
  */
-function signatureOf(signature) {
-  if (typeof signature === 'string') return signature;
-  throw new TypeError('sign must answer the armoured signature as a string');
+export function signOf(options) {
+  const sign = listener(options, 'sign');
+  return sign && (async (payload) => text('the signature that sign answers', await sign(payload)));
 }
 
 /**
@@ -379,16 +395,6 @@ export function questionsOf(push) {
     questions.set(url, [...(questions.get(url) ?? []), question]);
   }
   return questions;
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @returns {string | null}
- */
-function oidOrNull(name, value) {
-  if (value === null || (typeof value === 'string' && OID.test(value))) return value;
-  throw new TypeError(`${name} must be an oid or null`);
 }
 
 /** @param {import('./index.d.ts').GcOptions} options */

@@ -1,7 +1,7 @@
 // What a repository is told, in groups: `repo.config`, `repo.remotes`, `repo.branches`, `repo.tags`.
 
-import { flag, oneOf, text, texts } from './options.js';
-import { expectOf, tagOptions } from './write.js';
+import { flag, oneOf, optionalText, text, texts } from './options.js';
+import { tagOptions } from './write.js';
 
 /** @typedef {import('./index.d.ts').Abortable} Abortable */
 /** @typedef {(method: string, args: unknown[], options: Abortable) => Promise<any>} Call */
@@ -62,7 +62,7 @@ export function branches(call, lazily) {
       await call('renameBranch', [text('from', from), text('to', to), flag(options, 'force') ?? false], options);
     },
     async delete(/** @type {string} */ name, options = {}) {
-      const plain = { force: flag(options, 'force'), expect: expectOf(options) };
+      const plain = { force: flag(options, 'force'), expect: optionalText(options, 'expect') };
       await call('deleteBranch', [text('name', name), plain], options);
     },
   });
@@ -76,7 +76,7 @@ export function tags(call, write) {
       return write('createTag', [called], (remembering) => tagOptions(called, named, remembering), options);
     },
     async delete(/** @type {string} */ name, options = {}) {
-      await call('deleteTag', [text('name', name), { expect: expectOf(options) }], options);
+      await call('deleteTag', [text('name', name), { expect: optionalText(options, 'expect') }], options);
     },
   });
 }

@@ -1,7 +1,7 @@
 // What an application writes, checked and made plain: values that can be sent to a worker, and
 // functions that stay here.
 
-import { flag, listener, oneOf, optionalText, remoteOptions, text, texts } from './options.js';
+import { flag, oneOf, optionalOid, optionalText, remoteOptions, signOf, text, texts } from './options.js';
 
 /** @typedef {import('./index.d.ts').RemoteOptions} RemoteOptions */
 /** @typedef {string | Uint8Array} Bytes */
@@ -61,18 +61,6 @@ function zone() {
   const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
   const digits = (/** @type {number} */ number) => String(number).padStart(2, '0');
   return `${minutes < 0 ? '-' : '+'}${digits(hours)}${digits(rest)}`;
-}
-
-/** @param {string} name @param {unknown} value */
-export function oidOrNull(name, value) {
-  return value === undefined || value === null ? value : text(name, value);
-}
-
-/** @param {any} options */
-function signOf(options) {
-  const sign = listener(options, 'sign');
-  if (!sign) return undefined;
-  return async (/** @type {Uint8Array} */ payload) => text('the signature', await sign(payload));
 }
 
 /**
@@ -154,7 +142,7 @@ export async function commitOptions(commit, remote) {
     amend: flag(options, 'amend'),
     allowEmpty: flag(options, 'allowEmpty'),
     allowEmptyMessage: flag(options, 'allowEmptyMessage'),
-    expect: oidOrNull('expect', options.expect),
+    expect: optionalOid(options, 'expect'),
     changes: await Promise.all(Array.from(changes, changeOf)),
   };
   return { plain, ...callbacksOf(options, remote) };
@@ -197,22 +185,17 @@ export function tagOptions(name, object, options) {
   return { plain, ...callbacksOf(given, options) };
 }
 
-/** @param {{ expect?: string | null }} options */
-export function expectOf({ expect }) {
-  return expect === undefined ? undefined : text('expect', expect);
-}
-
 /** @param {Iterable<any>} updates */
 export function refUpdates(updates) {
   return Array.from(updates, (update) => {
-    const { name, old, new: oid, symbolic, noDeref } = object('each update', update);
-    if ((oid === undefined) === (symbolic === undefined)) throw new TypeError('an update has either new or symbolic');
+    const given = object('each update', update);
+    if ((given.new === undefined) === (given.symbolic === undefined)) throw new TypeError('an update has either new or symbolic');
     return {
-      name: text('name', name),
-      old: oidOrNull('old', old),
-      new: oidOrNull('new', oid),
-      symbolic: optionalText({ symbolic }, 'symbolic'),
-      noDeref: flag({ noDeref }, 'noDeref'),
+      name: text('name', given.name),
+      old: optionalOid(given, 'old'),
+      new: optionalOid(given, 'new'),
+      symbolic: optionalText(given, 'symbolic'),
+      noDeref: flag(given, 'noDeref'),
     };
   });
 }

@@ -59,7 +59,7 @@ fn diff_options(options: &JsValue) -> diff::Options {
     let fields = Fields(options);
     let defaults = diff::Options::default();
     diff::Options {
-        paths: fields.texts("paths").into_iter().map(String::into_bytes).collect(),
+        paths: fields.names("paths"),
         renames: match fields.flag("renames") {
             Some(false) => None,
             _ => fields.whole("renames").or(defaults.renames),

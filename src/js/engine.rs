@@ -68,11 +68,7 @@ impl Engine {
     #[wasm_bindgen(js_name = lsRemote)]
     pub fn ls_remote(&self, operation: &Operation, url: String, options: JsValue) -> Result<Promise, JsValue> {
         let host = platform::host("memory")?;
-        let prefixes: Vec<Vec<u8>> = Fields(&options)
-            .texts("prefixes")
-            .into_iter()
-            .map(String::into_bytes)
-            .collect();
+        let prefixes = Fields(&options).names("prefixes");
         let options = remote_options(&options, operation.callbacks(), &self.memory);
         Ok(operation.run(|task| async move {
             let listing = ls_remote(&host, &task, &url, &options, &prefixes).await?;

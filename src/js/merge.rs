@@ -1,5 +1,7 @@
 //! The calls of a repository that merge.
 
+use std::rc::Rc;
+
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
@@ -9,12 +11,14 @@ use super::repository::RepositoryHandle;
 use super::value::{Record, bytes, shown, text};
 use super::write::{author, cleanup, expected, sign};
 use crate::error::Outcome;
+use crate::ops::Repository;
 use crate::ops::cherry_pick::cherry_pick;
 use crate::ops::merge::{
     Conflict, DirectoryRenames, Done, FastForward, Favor, MergeOptions, Message, Options, ReplayOptions, Style, Terms,
     Version, merge,
 };
 use crate::ops::revert::revert;
+use crate::task::Task;
 
 #[wasm_bindgen]
 impl RepositoryHandle {
@@ -28,12 +32,9 @@ impl RepositoryHandle {
         options: JsValue,
         remote: JsValue,
     ) -> Promise {
-        let repository = self.lazily(operation, &remote);
-        let callbacks = operation.callbacks().clone();
-        operation.run(|task| async move {
-            let options = merge_options(&options, &callbacks)?;
-            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
-            Ok(done(&merge(&task, &repository, branch, rev, &options).await?))
+        let options = merge_options(&options, operation.callbacks());
+        self.land(operation, &remote, async move |task, repo| {
+            merge(&task, &repo, branch.as_bytes(), rev.as_bytes(), &options?).await
         })
     }
 
@@ -47,12 +48,9 @@ impl RepositoryHandle {
         options: JsValue,
         remote: JsValue,
     ) -> Promise {
-        let repository = self.lazily(operation, &remote);
-        let callbacks = operation.callbacks().clone();
-        operation.run(|task| async move {
-            let options = replay_options(&options, &callbacks)?;
-            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
-            Ok(done(&cherry_pick(&task, &repository, branch, rev, &options).await?))
+        let options = replay_options(&options, operation.callbacks());
+        self.land(operation, &remote, async move |task, repo| {
+            cherry_pick(&task, &repo, branch.as_bytes(), rev.as_bytes(), &options?).await
         })
     }
 
@@ -66,13 +64,23 @@ impl RepositoryHandle {
         options: JsValue,
         remote: JsValue,
     ) -> Promise {
-        let repository = self.lazily(operation, &remote);
-        let callbacks = operation.callbacks().clone();
-        operation.run(|task| async move {
-            let options = replay_options(&options, &callbacks)?;
-            let (branch, rev) = (branch.as_bytes(), rev.as_bytes());
-            Ok(done(&revert(&task, &repository, branch, rev, &options).await?))
+        let options = replay_options(&options, operation.callbacks());
+        self.land(operation, &remote, async move |task, repo| {
+            revert(&task, &repo, branch.as_bytes(), rev.as_bytes(), &options?).await
         })
+    }
+}
+
+impl RepositoryHandle {
+    /// Runs what answers with a `MergeResult`.
+    fn land(
+        &self,
+        operation: &Operation,
+        remote: &JsValue,
+        work: impl AsyncFnOnce(Task, Rc<Repository>) -> Outcome<Done> + 'static,
+    ) -> Promise {
+        let repository = self.lazily(operation, remote);
+        operation.run(|task| async move { Ok(done(&work(task, repository).await?)) })
     }
 }
 

@@ -50,6 +50,11 @@ impl Fields<'_> {
         self.list(name).iter().filter_map(JsValue::as_string).collect()
     }
 
+    /// Texts, as bytes.
+    pub(super) fn names(&self, name: &str) -> Vec<Vec<u8>> {
+        self.texts(name).into_iter().map(String::into_bytes).collect()
+    }
+
     pub(super) fn list(&self, name: &str) -> Vec<JsValue> {
         list(&self.get(name))
     }

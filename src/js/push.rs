@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 
 use super::error;
@@ -10,6 +10,7 @@ use super::operation::{Callbacks, Operation};
 use super::options::{Fields, ask, remote_options};
 use super::repository::RepositoryHandle;
 use super::value::{Record, number, shown, text};
+use super::write::sign;
 use crate::host::Async;
 use crate::ops::push::ask::{self, Answer, Question};
 use crate::ops::push::{
@@ -75,10 +76,7 @@ fn push_options(options: &JsValue, callbacks: &Callbacks, memory: &Memory) -> pu
             set_upstream: flag("setUpstream"),
         },
         push_options: fields.texts("pushOptions"),
-        sign: callbacks.get("sign").map(|signer| Sign {
-            sign: Rc::new(move |payload: Vec<u8>| signature(&signer, &payload)),
-            when,
-        }),
+        sign: sign(callbacks).map(|sign| Sign { sign, when }),
         before: callbacks
             .get("beforePush")
             .map(|asked| -> AskBefore { Rc::new(move |preflight| goes_on(&asked, &preflight)) }),
@@ -108,11 +106,6 @@ fn leases(fields: &Fields<'_>) -> Vec<Lease> {
         Some(Lease { name, expect })
     });
     pairs.collect()
-}
-
-fn signature(signer: &Function, payload: &[u8]) -> Async<'static, Option<Vec<u8>>> {
-    let answer = ask(signer, &Uint8Array::from(payload));
-    Box::pin(async move { answer.await?.as_string().map(String::into_bytes) })
 }
 
 /// Only `true` lets it go: `false`, and whoever throws, calls it off.

@@ -105,7 +105,7 @@ fn new_commit(options: &JsValue, callbacks: &Callbacks) -> write::NewCommit {
     let fields = Fields(options);
     write::NewCommit {
         tree: fields.bytes("tree").unwrap_or_default(),
-        parents: fields.texts("parents").into_iter().map(String::into_bytes).collect(),
+        parents: fields.names("parents"),
         author: author(&fields.get("author")),
         committer: author(&fields.get("committer")),
         tz: fields.bytes("tz"),
@@ -144,8 +144,7 @@ fn commit_options(options: &JsValue, callbacks: &Callbacks) -> Outcome<commit::O
         author: author(&fields.get("author")),
         committer: author(&fields.get("committer")),
         tz: fields.bytes("tz"),
-        parents: (!parents.is_undefined())
-            .then(|| fields.texts("parents").into_iter().map(String::into_bytes).collect()),
+        parents: (!parents.is_undefined()).then(|| fields.names("parents")),
         base: fields.bytes("base"),
         changes: changes?,
         amend: fields.flag("amend").unwrap_or(false),
@@ -245,6 +244,6 @@ pub(super) fn sign(callbacks: &Callbacks) -> Option<Sign> {
     let function = callbacks.get("sign")?;
     Some(Rc::new(move |payload: Vec<u8>| {
         let answer = ask(&function, &bytes(&payload));
-        Box::pin(async move { Some(answer.await?.as_string().unwrap_or_default().into_bytes()) })
+        Box::pin(async move { answer.await?.as_string().map(String::into_bytes) })
     }))
 }

@@ -181,6 +181,9 @@ test('a push certificate carries what was signed, and a signer that throws ends 
   const { readFileSync } = await import('node:fs');
   assert.equal(readFileSync(path.join(repository, 'cert.txt'), 'utf8'), seen.payload + sign);
   assert.match(seen.payload, /^certificate version 0\.1\npusher P <p@example\.com> \d+ \+0000\npushee .*\/open\/signed\.git\nnonce [\w.+/=-]+\npush-option a=b\n\n/);
+  make('unanswered');
+  const wrong = await commitAndPush(server.url('/open/unanswered.git'), 'unanswered', { signer: 'yes' });
+  assert.equal(wrong.error.name, 'TypeError');
   make('unsigned');
   const thrown = await commitAndPush(server.url('/open/unsigned.git'), 'unsigned', { signer: 'throws' });
   assert.equal(thrown.error, 'boom');

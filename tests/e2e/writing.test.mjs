@@ -146,6 +146,8 @@ for (const worker of [true, false]) {
           missing: await t.fate(repo.writeTree([{ path: 'x', mode: '100644', oid: '1'.repeat(40) }])),
           ways: await t.fate(repo.commit('main', { message: 'x', changes: [{ path: 'a', content: '', delete: true }] })),
           mode: await t.fate(repo.commit('main', { message: 'x', changes: [{ path: 'a', mode: '100664' }] })),
+          oid: await t.fate(repo.updateRefs([{ name: 'refs/heads/x', new: 'main' }])),
+          expect: await t.fate(repo.commit('main', { ...change, expect: 'main' })),
           ref: await t.fate(repo.updateRefs([{ name: 'refs/heads/x', new: amended }, { name: 'refs/heads/main', new: null, old: first }])),
         };
         const after = await t.describe(repo);
@@ -174,6 +176,8 @@ for (const worker of [true, false]) {
       missing: 'MissingObject',
       ways: 'TypeError',
       mode: 'TypeError',
+      oid: 'TypeError',
+      expect: 'TypeError',
       ref: 'RefConflict',
     });
     assert.equal(seen.fates.empty.error.data.reason, 'empty');
