@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser } from './support/browser.mjs';
 import { cloneAndDescribe, prepare } from './support/client.mjs';
-import { data, git, gitText, Repositories } from './support/repos.mjs';
+import { commit, git, gitText, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -26,18 +26,6 @@ after(async () => {
   repositories.remove();
   await browser?.stop();
 });
-
-let clock = 1_700_000_000;
-
-/** Commits files on a branch of the server's. @param {string} repository @param {string} branch @param {Record<string, string>} files @param {string} [from] */
-function commit(repository, branch, files, from) {
-  clock += 60;
-  const parts = [Buffer.from(`commit refs/heads/${branch}\ncommitter A U Thor <author@example.com> ${clock} +0000\n${data(`Change ${Object.keys(files).join()}\n`)}`)];
-  if (from) parts.push(Buffer.from(`from ${from}\n`));
-  for (const [name, content] of Object.entries(files)) parts.push(Buffer.from(`M 100644 inline ${name}\ndata ${Buffer.byteLength(content)}\n${content}\n`));
-  git(repository, ['fast-import', '--quiet', '--force', '--date-format=raw'], { input: Buffer.concat(parts) });
-  return gitText(repository, 'rev-parse', `refs/heads/${branch}`);
-}
 
 const LINES = Array.from({ length: 40 }, (_, at) => `line ${at + 1}\n`).join('');
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from './support/browser.mjs';
 import { cloneAndDescribe, prepare } from './support/client.mjs';
-import { data, describe, git, gitText, Repositories } from './support/repos.mjs';
+import { commit, describe, git, gitText, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -25,21 +25,6 @@ after(async () => {
   repositories.remove();
   await browser?.stop();
 });
-
-let clock = 1_700_000_000;
-
-/**
- * Commits files on a branch, after `from` or as its first commit, and answers the commit's id.
- * @param {string} repository @param {string} branch @param {Record<string, string | Buffer>} files @param {string} [from]
- */
-function commit(repository, branch, files, from) {
-  clock += 60;
-  const parts = [Buffer.from(`commit refs/heads/${branch}\ncommitter A U Thor <author@example.com> ${clock} +0000\n${data(`Change ${Object.keys(files).join()}\n`)}`)];
-  if (from) parts.push(Buffer.from(`from ${from}\n`));
-  for (const [path, content] of Object.entries(files)) parts.push(Buffer.from(`M 100644 inline ${path}\ndata ${Buffer.byteLength(content)}\n`), Buffer.from(content), Buffer.from('\n'));
-  git(repository, ['fast-import', '--quiet', '--force', '--date-format=raw'], { input: Buffer.concat(parts) });
-  return gitText(repository, 'rev-parse', `refs/heads/${branch}`);
-}
 
 /** A repository with one commit on its branch main. @param {string} name */
 function make(name) {

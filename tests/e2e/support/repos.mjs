@@ -93,6 +93,23 @@ export function describe(repository) {
   return { objects, refs, head: gitText(repository, 'rev-parse', 'HEAD') };
 }
 
+let clock = 1_700_000_000;
+
+/**
+ * Commits files on a branch, each commit a minute after the one before, and answers its oid.
+ * @param {string} repository @param {string} branch
+ * @param {Record<string, string | Buffer>} files by their paths as fast-import takes them
+ * @param {string} [from] its parent
+ */
+export function commit(repository, branch, files, from) {
+  clock += 60;
+  const parts = [Buffer.from(`commit refs/heads/${branch}\ncommitter A U Thor <author@example.com> ${clock} +0000\n${data(`Change ${Object.keys(files).join()}\n`)}`)];
+  if (from) parts.push(Buffer.from(`from ${from}\n`));
+  for (const [name, content] of Object.entries(files)) parts.push(Buffer.from(`M 100644 inline ${name}\ndata ${Buffer.byteLength(content)}\n`), Buffer.from(content), Buffer.from('\n'));
+  git(repository, ['fast-import', '--quiet', '--force', '--date-format=raw'], { input: Buffer.concat(parts) });
+  return gitText(repository, 'rev-parse', `refs/heads/${branch}`);
+}
+
 /** A fast-import data command. @param {string} text */
 export function data(text) {
   return `data ${Buffer.byteLength(text)}\n${text}\n`;
