@@ -365,3 +365,38 @@ test('a file whose name begins or ends with a blank keeps it', async () => {
   assert.deepEqual(await page.locator('.edit').evaluateAll((all) => all.map((edit) => edit.getAttribute('data-path'))), [' odd ']);
   await page.close();
 });
+
+/** @param {string} repository @param {string} rev @returns {Record<string, string>} every file, by git's quoted path */
+function files(repository, rev) {
+  const lines = gitText(repository, 'ls-tree', '-r', rev).split('\n').map((line) => line.split('\t'));
+  return Object.fromEntries(lines.map(([entry = '', name = '']) => [name, gitText(repository, 'cat-file', 'blob', entry.split(' ')[2] ?? '')]));
+}
+
+test('a branch is pushed to the remote that the settings name, compared with it and merged from it', async () => {
+  const where = await cloned('remotes');
+  const fork = repositories.mirror(server.url('/test/remotes.git'), 'fork');
+  const page = await visit('remotes/edit/HEAD/README.md');
+  await page.evaluate(async (url) => {
+    const { open } = await import(/** @type {any} */ ('/pkg/index.js'));
+    const repo = await open('remotes');
+    await repo.remotes.add('fork', url);
+    await repo.config.set('remote.pushDefault', 'fork');
+    await repo.fetch({ remote: 'fork' });
+    await repo.close();
+  }, server.url('/test/fork.git'));
+  await type(page, '# mine\n');
+  await commitHere(page, 'Mine');
+  const theirs = commit(fork, 'main', { 'other.txt': 'theirs\n' }, gitText(fork, 'rev-parse', 'main'));
+  await page.locator('#committed').getByRole('button', { name: 'Push 1 commit' }).click();
+  assert.equal(await ended(page), 'main was not taken');
+  await page.locator('#fetch-and-merge').click();
+  await page.locator('.job.done').getByText('Merged into main').waitFor();
+  await page.locator('.job .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.deepEqual(files(fork, 'main')['other.txt'], 'theirs');
+  assert.ok(gitText(fork, 'rev-list', 'main').includes(theirs));
+  assert.equal(gitText(where, 'log', '-1', '--format=%s', 'main').startsWith('Change'), true, 'the other remote is as it was');
+  await page.locator('#fetch').click();
+  await page.locator('#fetching').getByText(server.url('/test/remotes.git')).waitFor();
+  await page.close();
+});

@@ -79,3 +79,20 @@ export async function localBranch(repo, rev, signal) {
   }
   return undefined;
 }
+
+/**
+ * The remote that a branch is fetched from and the one that it is pushed to, as git finds them where
+ * none is named (git-config(1)). Undefined where that is none of the remotes there are, but a URL.
+ * @param {Repository} repo @param {string | undefined} branch the full name @param {AbortSignal} [signal]
+ */
+export async function remotesOf(repo, branch, signal) {
+  const all = await repo.config.all({ signal });
+  const names = new Set([...all.keys()].flatMap((key) => /^remote\.(.+)\.[^.]*$/s.exec(key)?.[1] ?? []));
+  const known = (/** @type {string | undefined} */ name) => (name !== undefined && names.has(name) ? name : undefined);
+  const setting = (/** @type {string} */ key) => all.get(key)?.at(-1);
+  const own = `branch.${branch?.replace(/^refs\/heads\//, '')}`;
+  const [only = 'origin', ...others] = names;
+  const fetched = setting(`${own}.remote`) ?? (others.length ? 'origin' : only);
+  const pushed = setting(`${own}.pushremote`) ?? setting('remote.pushdefault') ?? fetched;
+  return { fetched: known(fetched), pushed: known(pushed) };
+}

@@ -2,7 +2,7 @@
 // time, cleaning up. A sheet to choose from; lib/jobs.js runs what was chosen.
 
 import { foreign, h } from '../lib/dom.js';
-import { filterOf, forget, localBranch, proxyOf, repository, setProxy } from '../lib/git.js';
+import { filterOf, forget, localBranch, proxyOf, remotesOf, repository, setProxy } from '../lib/git.js';
 import { CHANGED, runningFor, start } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
 import { commitLink, treeLink } from '../lib/route.js';
@@ -18,10 +18,12 @@ import { shortRev } from './frame.js';
 
 /** What is looked at. @typedef {{ rev: string, path: string, signal: AbortSignal }} At */
 
-/** Where a repository's remote is, for people. @param {Repository} repo @param {AbortSignal} signal */
-async function remoteUrl(repo, signal) {
+/** What is fetched from: the remote of the branch that is looked at, or else of the current one. @param {Repository} repo @param {string} rev @param {AbortSignal} signal */
+async function source(repo, rev, signal) {
+  const branch = await localBranch(repo, rev, signal);
+  const { fetched } = await remotesOf(repo, branch ?? (await localBranch(repo, 'HEAD', signal)), signal);
   const remotes = await repo.remotes.list({ signal });
-  return remotes[0]?.urls[0];
+  return { branch, remote: fetched, url: remotes.find(({ name }) => name === fetched)?.urls[0] };
 }
 
 /** @param {Repository} repo @param {At} at */
@@ -42,8 +44,8 @@ export async function fetchSheet(repo, { rev, path, signal }) {
   dialog.showModal();
   signal.addEventListener('abort', () => dialog.close(), { once: true });
   try {
-    const [url, shallow, filter, branch] = await Promise.all([remoteUrl(repo, signal), repo.shallow({ signal }), filterOf(repo, signal), localBranch(repo, rev, signal)]);
-    body.replaceChildren(...choices(dialog, repo, { rev, path, url, isShallow: shallow.length > 0, filter, branch }));
+    const [from, shallow, filter] = await Promise.all([source(repo, rev, signal), repo.shallow({ signal }), filterOf(repo, signal)]);
+    body.replaceChildren(...choices(dialog, repo, { rev, path, ...from, isShallow: shallow.length > 0, filter }));
     /** @type {HTMLElement | null} */ (body.querySelector('.primary'))?.focus();
   } catch (error) {
     if (!signal.aborted) body.replaceChildren(problem(error));
@@ -53,9 +55,9 @@ export async function fetchSheet(repo, { rev, path, signal }) {
 /**
  * @param {HTMLDialogElement} dialog
  * @param {Repository} repo
- * @param {{ rev: string, path: string, url?: string, isShallow: boolean, filter?: string, branch?: string }} found
+ * @param {{ rev: string, path: string, remote?: string, url?: string, isShallow: boolean, filter?: string, branch?: string }} found
  */
-function choices(dialog, repo, { rev, path, url, isShallow, filter, branch }) {
+function choices(dialog, repo, { rev, path, remote, url, isShallow, filter, branch }) {
   const { name } = repo;
   /** Closes the sheet, then acts. @param {() => void} act */
   const then = (act) => () => {
@@ -72,11 +74,11 @@ function choices(dialog, repo, { rev, path, url, isShallow, filter, branch }) {
       { class: 'choices' },
       choice('fetch', 'Fetch', ['Brings what is new on the server. Files and local branches stay as they are.', h('label', { class: 'check' }, prune, ' Remove branches that the server has no more (prune)')], {
         primary: true,
-        act: then(() => fetchNow(name, 'Fetching', prune.checked ? { prune: true } : {})),
+        act: then(() => fetchNow(name, 'Fetching', { remote, ...(prune.checked ? { prune: true } : {}) })),
       }),
       branch && choice('pull', h('span', {}, 'Pull ', foreign(shortRev(branch))), ['Fetches, and moves this branch forward to where the server has it.'], { act: then(() => pullNow(name, branch)) }),
-      isShallow && choice('deepen', 'Deepen', ['Only the newest history is here. Fetches some more of it: ', more, ' commits.'], { act: () => more.reportValidity() && then(() => fetchNow(name, 'Fetching more of the history', { deepen: Number(more.value) }))() }),
-      isShallow && choice('unshallow', 'Fetch the whole history', ['Everything back to the first commit. That can be a lot.'], { act: then(() => fetchNow(name, 'Fetching the whole history', { unshallow: true })) }),
+      isShallow && choice('deepen', 'Deepen', ['Only the newest history is here. Fetches some more of it: ', more, ' commits.'], { act: () => more.reportValidity() && then(() => fetchNow(name, 'Fetching more of the history', { remote, deepen: Number(more.value) }))() }),
+      isShallow && choice('unshallow', 'Fetch the whole history', ['Everything back to the first commit. That can be a lot.'], { act: then(() => fetchNow(name, 'Fetching the whole history', { remote, unshallow: true })) }),
       filter && choice('prefetch', 'Download files here', ['Files are downloaded when they are opened. This downloads all files', path && [' in ', h('b', {}, foreign(path))], ' at ', h('b', {}, foreign(shortRev(label))), ' at once, to be read without a network.'].flat(), { act: then(() => prefetchNow(name, rev, path, shortRev(label))) }),
       choice('gc', 'Clean up', ['Packs what is stored anew, and drops what nothing needs any more. Nothing is asked of the server.'], { act: then(() => cleanUp(name)) }),
     ),

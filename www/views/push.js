@@ -2,7 +2,7 @@
 
 import { foreign, h } from '../lib/dom.js';
 import { draftOf, editsOf, isEmpty, setDraft } from '../lib/draft.js';
-import { repository } from '../lib/git.js';
+import { remotesOf, repository } from '../lib/git.js';
 import { knownIdentity } from '../lib/identity.js';
 import { CHANGED, start } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
@@ -14,12 +14,6 @@ import { shortRev } from './frame.js';
 /** @typedef {import('../../pkg/index.js').PushResult} PushResult */
 /** @typedef {import('../../pkg/index.js').PushUpdate} PushUpdate */
 
-/** The first remote's name, if there is one. @param {Repository} repo @param {AbortSignal} [signal] */
-async function remoteOf(repo, signal) {
-  const remotes = await repo.remotes.list({ signal });
-  return remotes[0]?.name;
-}
-
 /**
  * How many commits a branch has that its remote's has not: undefined where it cannot be pushed,
  * null where the server was never seen to have the branch.
@@ -27,7 +21,7 @@ async function remoteOf(repo, signal) {
  */
 export async function unpushed(repo, branch, signal) {
   if (!branch.startsWith('refs/heads/')) return undefined;
-  const remote = await remoteOf(repo, signal);
+  const { pushed: remote } = await remotesOf(repo, branch, signal);
   if (!remote) return undefined;
   const tracked = `refs/remotes/${remote}/${shortRev(branch)}`;
   const there = new Set();
@@ -55,7 +49,8 @@ function pushNow(name, branch, isNew) {
     kept: 'What the server has is not known to have changed; fetch to see.',
     async run(remote) {
       const repo = await repository(name);
-      const result = await repo.push({ refspecs: [branch], setUpstream: isNew, ...remote });
+      const { pushed } = await remotesOf(repo, branch);
+      const result = await repo.push({ remote: pushed, refspecs: [branch], setUpstream: isNew, ...remote });
       return { said: said(result, branch), nodes: nodes(name, branch, result), changed: true };
     },
   });
@@ -142,8 +137,9 @@ function mergeNow(name, branch) {
     about: [foreign(shortRev(branch))],
     async run(remote) {
       const repo = await repository(name);
-      const from = await remoteOf(repo);
-      await repo.fetch(remote);
+      // What came first is where it was to be pushed to.
+      const { pushed: from } = await remotesOf(repo, branch);
+      await repo.fetch({ remote: from, ...remote });
       const theirs = `refs/remotes/${from}/${shortRev(branch)}`;
       const tip = await repo.resolve(branch);
       const author = await knownIdentity(repo);
