@@ -400,3 +400,46 @@ test('a branch is pushed to the remote that the settings name, compared with it 
   await page.locator('#fetching').getByText(server.url('/test/remotes.git')).waitFor();
   await page.close();
 });
+
+/** Files whose names are not UTF-8, and one text for both. @param {string} content */
+const odd = (content) => ({ '"odd-\\377"': `${content} 377`, '"odd-\\376"': `${content} 376` });
+
+test('files whose names are no text stay what they are', async () => {
+  const where = await cloned('bytes');
+  const first = commit(where, 'main', odd('one'), gitText(where, 'rev-parse', 'main'));
+  const page = await visit('bytes/tree/HEAD');
+  const pull = () => page.evaluate(async () => {
+    const { open } = await import(/** @type {any} */ ('/pkg/index.js'));
+    const repo = await open('bytes');
+    await repo.pull('main');
+    await repo.close();
+  });
+  await pull();
+  await page.goto(server.url('/#/r/bytes/edit/HEAD/README.md'));
+  await page.locator('#edit-text').waitFor();
+  await type(page, '# mine\n');
+
+  // The branch moves under the draft, whose commit is made where it was begun.
+  commit(where, 'main', { 'other.txt': 'other\n' }, first);
+  await pull();
+  await commitHere(page, 'Mine');
+  await page.locator('#on-top').click();
+  await page.locator('#committed .push').click();
+  await page.locator('.job.done').getByText('main is on the server').waitFor();
+  assert.deepEqual(files(where, 'main')['"odd-\\377"'], 'one 377');
+  assert.deepEqual(files(where, 'main')['"odd-\\376"'], 'one 376');
+  assert.deepEqual(files(where, 'main')['README.md'], '# mine');
+
+  // A merge that would have to keep changes of them leaves everything alone.
+  const base = gitText(where, 'rev-parse', 'main');
+  await page.goto(server.url('/#/r/bytes/edit/HEAD/src/lines.txt'));
+  await page.locator('#edit-text').waitFor();
+  await type(page, 'ours\n');
+  await commitHere(page, 'Ours');
+  commit(where, 'main', { ...odd('two'), 'src/lines.txt': 'theirs\n' }, base);
+  await page.locator('#committed .push').click();
+  await page.locator('#fetch-and-merge').click();
+  await page.locator('.job.failed').getByText(/is not UTF-8 text.*Nothing was changed; git can merge this/).waitFor();
+  assert.equal(await page.evaluate(() => localStorage.getItem('draft:bytes')), null);
+  await page.close();
+});

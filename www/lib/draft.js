@@ -131,14 +131,20 @@ export function undo(repo, shown, path) {
 }
 
 /**
- * What a merge that has conflicts makes of a branch, as edits of its tip.
+ * What a merge that has conflicts makes of a branch, as edits of its tip. Throws if they are of paths
+ * that are not UTF-8: a draft, which is text, would change others.
  * @param {Repository} repo @param {string} tip
- * @param {{ tree: string, conflicts: Array<{ path: string }> }} merged
+ * @param {{ tree: string, conflicts: Array<{ path: string, pathBytes: Uint8Array }> }} merged
  */
 export async function editsOf(repo, tip, { tree, conflicts }) {
   /** @type {Edit[]} */
   const edits = [];
-  for await (const { path, newOid, newMode } of repo.diff(tip, tree, { renames: false })) edits.push(newOid && newMode ? { path, oid: newOid, mode: newMode } : { path, oid: null });
+  const odd = conflicts.filter(({ path, pathBytes }) => `${new TextEncoder().encode(path)}` !== `${pathBytes}`).map(({ path }) => path);
+  for await (const { path, pathBytes, newOid, newMode } of repo.diff(tip, tree, { renames: false })) {
+    if (pathBytes) odd.push(path);
+    edits.push(newOid && newMode ? { path, oid: newOid, mode: newMode } : { path, oid: null });
+  }
+  if (odd[0] !== undefined) throw new Error(`The name of “${odd[0]}” is not UTF-8 text, and this page cannot keep changes of it until conflicts are resolved. Nothing was changed; git can merge this.`);
   return { edits, conflicts: [...new Set(conflicts.map(({ path }) => path))].sort() };
 }
 

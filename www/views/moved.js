@@ -68,7 +68,9 @@ async function onTop(repo, draft, tip, { message, author }) {
 /** The tree that a draft's commit has. @param {Repository} repo @param {Draft} draft */
 async function treeOf(repo, { tip, edits }) {
   const entries = new Map();
-  if (tip) for await (const entry of repo.tree(tip, { recursive: true })) if (entry.type !== 'tree') entries.set(entry.path, entry);
+  // Paths that are not UTF-8 have one text and are several; no path has a NUL.
+  const key = (/** @type {{ path: string, pathBytes?: Uint8Array }} */ { path, pathBytes }) => (pathBytes ? `\0${pathBytes}` : path);
+  if (tip) for await (const entry of repo.tree(tip, { recursive: true })) if (entry.type !== 'tree') entries.set(key(entry), entry);
   for (const edit of edits) if (edit.oid === null) entries.delete(edit.path);
   for (const edit of edits) if (edit.oid !== null) entries.set(edit.path, edit);
   return repo.writeTree(entries.values());
