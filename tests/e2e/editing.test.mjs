@@ -372,6 +372,87 @@ function files(repository, rev) {
   return Object.fromEntries(lines.map(([entry = '', name = '']) => [name, gitText(repository, 'cat-file', 'blob', entry.split(' ')[2] ?? '')]));
 }
 
+test('what was typed into a file without a name waits in its form, and then becomes a file', async () => {
+  await cloned('unnamed');
+  const page = await visit('unnamed/new/HEAD/src');
+  await page.locator('#edit-text').fill('typed\n');
+  await page.getByRole('link', { name: 'History' }).click();
+  await page.locator('.told').getByText('The file has no name yet. What you typed waits in its form.').waitFor();
+  await page.getByRole('link', { name: 'Go on with it' }).click();
+  await page.locator('#restored').waitFor();
+  assert.equal(await page.locator('#edit-text').inputValue(), 'typed\n');
+  assert.equal(await page.locator('.told').count(), 0, 'it is said once');
+
+  // A name that is taken overwrites nothing.
+  await page.locator('#edit-path').fill('src/lines.txt');
+  await page.getByRole('link', { name: 'History' }).click();
+  await page.locator('.told').getByText('There is a file of that name already. What you typed waits in its form.').waitFor();
+  assert.equal(await page.locator('.told').count(), 1);
+  assert.equal(await page.getByRole('link', { name: /^Changes/ }).count(), 0);
+
+  await page.getByRole('link', { name: 'Go on with it' }).click();
+  await page.locator('#restored').waitFor();
+  assert.equal(await page.locator('#edit-path').inputValue(), 'src/lines.txt');
+  await page.locator('#edit-path').fill('src/typed.txt');
+  await page.locator('#keep').click();
+  await page.locator('.edit.new[data-path="src/typed.txt"]').waitFor();
+  await page.goto(server.url('/#/r/unnamed/new/HEAD/src'));
+  await page.locator('#editor').waitFor();
+  assert.deepEqual([await page.locator('#edit-text').inputValue(), await page.locator('#restored').count()], ['', 0], 'it is used');
+  await page.close();
+});
+
+test('what is typed outlives a reload, and can be given up', async () => {
+  await cloned('reloaded');
+  const page = await visit('reloaded/edit/HEAD/README.md');
+  await page.locator('#edit-text').fill('half a\n');
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.reload();
+  await page.locator('#restored').waitFor();
+  assert.equal(await page.locator('#edit-text').inputValue(), 'half a\n');
+  await page.getByRole('button', { name: 'Start over' }).click();
+  assert.equal(await page.locator('#edit-text').inputValue(), '# reloaded\n');
+  await page.reload();
+  await page.locator('#editor').waitFor();
+  assert.equal(await page.locator('#restored').count(), 0);
+  await page.close();
+});
+
+test('the names in the commit form stay while changes come and go', async () => {
+  await cloned('typing');
+  const page = await visit('typing/edit/HEAD/README.md');
+  await type(page, '# changed\n');
+  await page.goto(server.url('/#/r/typing/edit/HEAD/src/lines.txt'));
+  await page.locator('#edit-text').waitFor();
+  await type(page, 'short\n');
+  await page.getByLabel('Your name').fill('Ada Half');
+  await page.getByLabel('Your e-mail address').fill('ada@');
+  await page.getByText('Commit on another branch').click();
+  await page.getByLabel('A new branch').fill('half');
+  await page.getByRole('button', { name: 'Undo the change of src/lines.txt' }).click();
+  await page.getByRole('heading', { name: '1 file', exact: true }).waitFor();
+  const typed = ['#author-name', '#author-email', '#other-branch'].map((field) => page.locator(field).inputValue());
+  assert.deepEqual(await Promise.all(typed), ['Ada Half', 'ada@', 'half']);
+  assert.equal(await page.locator('#other-branch').isVisible(), true);
+  await page.close();
+});
+
+test('a change that cannot be taken back says why', async () => {
+  await cloned('stale');
+  const page = await visit('stale/edit/HEAD/README.md');
+  await type(page, '# changed\n');
+  const other = await visit('stale/changes');
+  await commitHere(other, 'In another tab');
+  await other.locator('#committed').waitFor();
+  await other.goto(server.url('/#/r/stale/edit/HEAD/src/lines.txt'));
+  await other.locator('#edit-text').waitFor();
+  await type(other, 'others\n');
+  await page.getByRole('button', { name: 'Undo the change of README.md' }).click();
+  await page.locator('.edit .problem').getByText('Other changes were begun in another tab').waitFor();
+  await other.close();
+  await page.close();
+});
+
 test('a branch is pushed to the remote that the settings name, compared with it and merged from it', async () => {
   const where = await cloned('remotes');
   const fork = repositories.mirror(server.url('/test/remotes.git'), 'fork');

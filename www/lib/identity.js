@@ -27,6 +27,7 @@ export function identityFields(known) {
   const name = h('input', { id: 'author-name', required: true, autocomplete: 'name', value: known.name, pattern: '.*\\S.*', title: 'A name' });
   const email = h('input', { id: 'author-email', type: 'email', required: true, autocomplete: 'email', value: known.email });
   return {
+    fields: { name, email },
     node: h('div', { class: 'pair' }, h('div', { class: 'field' }, h('label', { for: 'author-name' }, 'Your name'), name), h('div', { class: 'field' }, h('label', { for: 'author-email' }, 'Your e-mail address'), email)),
     /** @returns {Identity} */
     read: () => ({ name: name.value.trim(), email: email.value.trim() }),

@@ -55,6 +55,24 @@ export function clearWork(name) {
   for (const panel of /** @type {NodeListOf<HTMLElement>} */ (place().querySelectorAll('.job'))) if (panel.dataset.name === name) panel.remove();
 }
 
+/** The button that puts a panel away. @param {HTMLElement} panel */
+const closing = (panel) => h('button', { type: 'button', class: 'close quiet', 'aria-label': 'Put this away', onclick: () => panel.remove() }, '✕');
+
+/** Says something of a repository that no page is there for any more. @param {string} name @param {string} heading @param {Child[]} nodes */
+export function tell(name, heading, nodes) {
+  untell(name);
+  const panel = h('section', { class: 'panel job failed told', 'data-name': name, 'data-state': 'failed', 'aria-label': heading });
+  panel.append(h('div', { class: 'headline' }, h('h2', { tabindex: -1 }, heading), closing(panel)), ...h('div', {}, nodes).childNodes);
+  place().append(panel);
+  showWork(current);
+  announce(heading);
+}
+
+/** Takes back what {@link tell} said of a repository. @param {string} name */
+export function untell(name) {
+  for (const panel of /** @type {NodeListOf<HTMLElement>} */ (place().querySelectorAll('.told'))) if (panel.dataset.name === name) panel.remove();
+}
+
 /** Runs a call, with its panel. @param {Work} work */
 export async function start(work) {
   const { name, title, about = [], run, kept = 'The repository is as it was.' } = work;
@@ -79,9 +97,8 @@ export async function start(work) {
     const focused = panel.contains(document.activeElement);
     panel.className = `panel job ${state}`;
     panel.dataset.state = state;
-    const close = h('button', { type: 'button', class: 'close quiet', 'aria-label': 'Put this away', onclick: () => panel.remove() }, '✕');
     const said = parts.messages.hidden ? [] : [h('details', {}, h('summary', {}, 'What the server said'), parts.messages)];
-    panel.replaceChildren(h('div', { class: 'headline' }, h('h2', { tabindex: -1 }, heading), close));
+    panel.replaceChildren(h('div', { class: 'headline' }, h('h2', { tabindex: -1 }, heading), closing(panel)));
     panel.append(...h('div', {}, nodes).childNodes, parts.warnings, ...said);
     showWork(current);
     if (focused) panel.querySelector('h2')?.focus({ preventScroll: true });

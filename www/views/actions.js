@@ -77,12 +77,14 @@ async function current(repo, draft, path) {
 
 /** @param {Repository} repo @param {Draft} draft @param {string} path */
 function rename(repo, draft, path) {
+  const errors = h('div', { class: 'stack' });
   const name = h('input', { id: 'new-path', required: true, value: path, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', oninput: () => name.setCustomValidity('') });
   sheet('renaming', 'Rename', (dialog) => [
     h(
       'form',
       { onsubmit: submit },
       h('div', { class: 'field' }, h('label', { for: 'new-path' }, 'New path'), name, h('p', { class: 'help' }, 'Directories are made as they are needed.')),
+      errors,
       h('p', { class: 'actions' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), h('button', { class: 'primary' }, 'Rename')),
     ),
   ]);
@@ -90,7 +92,14 @@ function rename(repo, draft, path) {
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    const target = name.value.trim();
+    try {
+      await move(name.value.trim());
+    } catch (error) {
+      errors.replaceChildren(problem(error));
+    }
+  }
+  /** @param {string} target */
+  async function move(target) {
     const bad = badPath(target) ?? (target === path || (await taken(repo, draft, target)) ? 'There is a file of that name already' : undefined);
     const entry = await current(repo, draft, path);
     if (bad || !entry?.oid) {

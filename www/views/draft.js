@@ -7,8 +7,9 @@ import { GitError, repository } from '../lib/git.js';
 import { identityFields, keepIdentity, knownIdentity } from '../lib/identity.js';
 import { CHANGED } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
-import { commitLink, editLink, treeLink } from '../lib/route.js';
+import { changesLink, commitLink, editLink, treeLink } from '../lib/route.js';
 import { count } from '../lib/text.js';
+import { keepTyped, noteTyped } from '../lib/typed.js';
 import { crumbs, shortRev, toolbar } from './frame.js';
 import { movedOn } from './moved.js';
 import { pushable } from './push.js';
@@ -83,6 +84,15 @@ async function file(repo, draft, edit, signal) {
   const kind = hasConflict ? 'conflict' : edit.oid === null ? 'deleted' : was ? 'renamed' : before ? 'changed' : 'new';
   const title = was ? [foreign(was), ' → ', foreign(edit.path)] : [foreign(edit.path)];
   const summary = h('span', {});
+  /** What goes wrong is said at the file. @param {() => void | Promise<void>} act */
+  const attempt = (act) => async () => {
+    try {
+      await act();
+    } catch (error) {
+      item.querySelector('.problem')?.remove();
+      item.append(problem(error));
+    }
+  };
   const item = h(
     'details',
     { class: `file edit ${kind}`, 'data-path': edit.path, open: true },
@@ -91,9 +101,9 @@ async function file(repo, draft, edit, signal) {
       'p',
       { class: 'actions filebar' },
       edit.oid !== null && edit.mode !== '160000' && h('a', { class: 'button', href: editLink(repo.name, draft.branch, edit.path), 'aria-label': `Edit ${edit.path}` }, hasConflict ? 'Resolve' : 'Edit'),
-      hasConflict && h('button', { type: 'button', class: 'settle', onclick: () => settle(repo, draft, edit.path), 'aria-label': `Keep ${edit.path} as it is here` }, edit.oid === null ? 'Leave it deleted' : 'Keep it as it is here'),
-      hasConflict && edit.oid !== null && h('button', { type: 'button', class: 'danger', onclick: () => change(repo, draft, [{ path: edit.path, oid: null }]), 'aria-label': `Delete ${edit.path}` }, 'Delete'),
-      !hasConflict && h('button', { type: 'button', class: 'undo', onclick: () => undo(repo, draft, edit.path), 'aria-label': `Undo the change of ${edit.path}` }, 'Undo'),
+      hasConflict && h('button', { type: 'button', class: 'settle', onclick: attempt(() => settle(repo, draft, edit.path)), 'aria-label': `Keep ${edit.path} as it is here` }, edit.oid === null ? 'Leave it deleted' : 'Keep it as it is here'),
+      hasConflict && edit.oid !== null && h('button', { type: 'button', class: 'danger', onclick: attempt(() => change(repo, draft, [{ path: edit.path, oid: null }])), 'aria-label': `Delete ${edit.path}` }, 'Delete'),
+      !hasConflict && h('button', { type: 'button', class: 'undo', onclick: attempt(() => undo(repo, draft, edit.path)), 'aria-label': `Undo the change of ${edit.path}` }, 'Undo'),
     ),
   );
   try {
@@ -112,8 +122,11 @@ async function commitForm(page, repo, draft) {
   const { name } = repo;
   const message = h('textarea', { id: 'message', required: true, rows: 3, placeholder: suggestion(draft), oninput: () => setMessage(name, draft, message.value) });
   message.value = draft.message ?? '';
+  const form = changesLink(name);
   const who = identityFields(await knownIdentity(repo));
   const other = h('input', { id: 'other-branch', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: shortRev(draft.branch) });
+  // The page is drawn again whenever a change comes or goes.
+  keepTyped(form, { ...who.fields, other });
   const result = h('div', { class: 'stack' });
   const button = h('button', { class: 'primary', id: 'commit-changes', disabled: Boolean(draft.conflicts?.length) }, 'Commit');
   /** @param {Event} event */
@@ -142,7 +155,7 @@ async function commitForm(page, repo, draft) {
     { class: 'panel', id: 'commit-form', onsubmit: submit },
     h('div', { class: 'field' }, h('label', { for: 'message' }, 'What changes, and why'), message),
     who.node,
-    h('details', {}, h('summary', {}, 'Commit on another branch'), h('div', { class: 'field' }, h('label', { for: 'other-branch' }, 'A new branch'), other, h('p', { class: 'help' }, 'It begins where ', foreign(shortRev(draft.branch)), ' is, which stays as it is.'))),
+    h('details', { open: other.value !== '' }, h('summary', {}, 'Commit on another branch'), h('div', { class: 'field' }, h('label', { for: 'other-branch' }, 'A new branch'), other, h('p', { class: 'help' }, 'It begins where ', foreign(shortRev(draft.branch)), ' is, which stays as it is.'))),
     result,
     h('p', { class: 'actions' }, button, h('button', { type: 'button', class: 'danger quiet', onclick: discard }, draft.parents ? 'Give up the merge' : 'Discard all changes')),
   );
@@ -157,6 +170,7 @@ async function commitForm(page, repo, draft) {
     function act() {
       dialog.close();
       setDraft(name, undefined);
+      noteTyped(form, undefined);
       document.dispatchEvent(new CustomEvent(CHANGED, { detail: name }));
     }
     page.main.append(dialog);
@@ -193,6 +207,7 @@ async function commit(repo, draft, { message, author, onBranch }) {
 /** The draft has become a commit. @param {Repository} repo @param {{ branch: string, oid: string, message: string }} commit */
 export function committedAs(repo, { branch, oid, message }) {
   setDraft(repo.name, undefined);
+  noteTyped(changesLink(repo.name), undefined);
   made = { name: repo.name, branch, oid, subject: message.split('\n', 1)[0] ?? '' };
   announce('Committed');
   document.dispatchEvent(new CustomEvent(CHANGED, { detail: repo.name }));

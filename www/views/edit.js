@@ -4,9 +4,11 @@
 import { foreign, h } from '../lib/dom.js';
 import { change, draftOn, editOf, entryAt } from '../lib/draft.js';
 import { localBranch, repository } from '../lib/git.js';
+import { tell, untell } from '../lib/jobs.js';
 import { problem } from '../lib/problem.js';
 import { blobLink, changesLink, format, treeLink } from '../lib/route.js';
 import { formatBytes } from '../lib/text.js';
+import { noteTyped, typedIn } from '../lib/typed.js';
 import { branchNeeded, draftElsewhere } from './branch.js';
 import { crumbs, pathLinks, shortRev, toolbar } from './frame.js';
 
@@ -33,7 +35,8 @@ export async function editView(page, { view, name, rev, path }) {
   if (!draft) return page.main.replaceChildren(heading, bar, where, draftElsewhere(repo, branch));
   const found = isNew ? { text: '', mode: '100644', notes: [] } : await textOf(repo, draft, path, signal);
   if (signal.aborted) return;
-  page.main.replaceChildren(heading, bar, where, 'why' in found ? h('p', { class: 'empty' }, found.why) : form(page, repo, draft, { path, isNew, ...found }));
+  const route = format({ view, name, rev, path });
+  page.main.replaceChildren(heading, bar, where, 'why' in found ? h('p', { class: 'empty' }, found.why) : form(page, repo, draft, { route, path, isNew, ...found }));
 }
 
 /**
@@ -62,9 +65,9 @@ async function textOf(repo, draft, path, signal) {
 
 /**
  * @param {import('../app.js').Page} page @param {Repository} repo @param {Draft} draft
- * @param {{ path: string, isNew: boolean, text: string, mode: string, notes: string[] }} file
+ * @param {{ route: string, path: string, isNew: boolean, text: string, mode: string, notes: string[] }} file
  */
-function form(page, repo, draft, { path, isNew, text, mode, notes }) {
+function form(page, repo, draft, { route, path, isNew, text, mode, notes }) {
   // A textarea knows only line feeds.
   const crlf = /\r\n/.test(text) && notes.length === 0;
   const shown = text.replace(/\r\n?/g, '\n');
@@ -75,11 +78,31 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
   // As the field has it: it knows no line breaks. A path that nobody touched stays what it is.
   const initial = name.value;
   const target = () => (!isNew && name.value === initial ? path : name.value.trim());
+  const before = typedIn(route);
+  const restored = before.text === undefined ? undefined : h('p', { class: 'note actions', id: 'restored' }, h('span', { class: 'grow' }, 'This is what you typed here before. It is not among the changes yet.'), h('button', { type: 'button', onclick: startOver }, 'Start over'));
+  if (restored) untell(repo.name);
+  name.value = before.name ?? name.value;
+  area.value = before.text ?? area.value;
+  function startOver() {
+    [name.value, area.value] = [initial, shown];
+    noteTyped(route, undefined);
+    restored?.remove();
+    area.focus();
+  }
   const errors = h('div', { class: 'stack' });
   const keep = h('button', { class: 'primary', id: 'keep' }, 'Keep this change');
-  const cancel = h('a', { class: 'button', id: 'cancel-edit', href: isNew ? treeLink(repo.name, draft.branch, path) : blobLink(repo.name, draft.branch, path), onclick: () => (done = true) }, 'Cancel');
+  const cancel = h('a', { class: 'button', id: 'cancel-edit', href: isNew ? treeLink(repo.name, draft.branch, path) : blobLink(repo.name, draft.branch, path), onclick: giveUp }, 'Cancel');
   let done = false;
   const isChanged = () => !done && (area.value !== shown || name.value !== initial);
+  function giveUp() {
+    done = true;
+    noteTyped(route, undefined);
+  }
+  /** Why what is typed cannot be kept under its name. */
+  async function refusal() {
+    const to = target();
+    return badPath(to) ?? ((isNew || to !== path) && (await taken(repo, draft, to)) ? 'There is a file of that name already' : undefined);
+  }
   /** Puts what is typed into the draft. */
   async function store() {
     const to = target();
@@ -87,19 +110,20 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
     const oid = await repo.writeBlob(content);
     const moved = !isNew && to !== path;
     await change(repo, draft, [...(moved ? [{ path, oid: null }] : []), { path: to, oid, mode, ...(moved ? { was: path } : {}) }]);
+    noteTyped(route, undefined);
   }
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    const to = target();
-    const bad = badPath(to) ?? ((isNew || to !== path) && (await taken(repo, draft, to)) ? 'There is a file of that name already' : undefined);
-    if (bad) {
-      name.setCustomValidity(bad);
-      name.reportValidity();
-      return;
-    }
     keep.disabled = true;
     try {
+      const bad = await refusal();
+      if (bad) {
+        keep.disabled = false;
+        name.setCustomValidity(bad);
+        name.reportValidity();
+        return;
+      }
       await store();
       done = true;
       location.hash = changesLink(repo.name);
@@ -111,11 +135,26 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
   /** @param {BeforeUnloadEvent} event */
   const warn = (event) => isChanged() && event.preventDefault();
   addEventListener('beforeunload', warn, { signal: page.signal });
-  // Going elsewhere in the page loses nothing: what was typed waits among the changes.
-  page.signal.addEventListener('abort', () => void (isChanged() && !badPath(target()) && store().catch(() => {})), { once: true });
+  const note = () => noteTyped(route, { name: name.value, text: area.value });
+  addEventListener('pagehide', () => isChanged() && note(), { signal: page.signal });
+  // Going elsewhere in the page loses nothing: what was typed waits among the changes, or if it cannot
+  // be kept there, here.
+  page.signal.addEventListener('abort', () => void (isChanged() && leave()), { once: true });
+  async function leave() {
+    const noted = note();
+    try {
+      const bad = await refusal();
+      if (!bad) return await store();
+      tell(repo.name, 'What you typed is not among the changes', [h('p', {}, `${bad}. `, noted && 'What you typed waits in its form.'), back()]);
+    } catch (error) {
+      tell(repo.name, 'What you typed is not among the changes', [problem(error), noted && back()]);
+    }
+  }
+  const back = () => h('p', { class: 'actions' }, h('a', { class: 'button primary', href: route }, 'Go on with it'));
   return h(
     'form',
     { class: 'panel editor', id: 'editor', onsubmit: submit },
+    restored ?? '',
     h('div', { class: 'field' }, h('label', { for: 'edit-path' }, 'Path'), name),
     notes.map((note) => h('p', { class: 'warn' }, note)),
     h('div', { class: 'field' }, h('label', { for: 'edit-text' }, 'Content'), area),
@@ -127,7 +166,7 @@ function form(page, repo, draft, { path, isNew, text, mode, notes }) {
 /** Why no file can have a path; Git decides in the end. @param {string} path */
 export function badPath(path) {
   const parts = path.split('/');
-  if (path === '' || path.endsWith('/')) return 'Write a file name';
+  if (path === '' || path.endsWith('/')) return 'The file has no name yet';
   if (parts.some((part) => part === '')) return 'A part of the path is empty';
   const bad = parts.find((part) => /^(\.|\.\.|\.git)$/i.test(part));
   return bad === undefined ? undefined : `“${bad}” cannot be part of a path`;
