@@ -233,7 +233,7 @@ impl<T> Future for Race<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -242,11 +242,12 @@ mod tests {
 
     use super::*;
 
-    struct Stopped;
+    /// A clock that shows so many milliseconds, always.
+    pub(crate) struct Stopped(pub(crate) f64);
 
     impl Clock for Stopped {
         fn now(&self) -> f64 {
-            0.0
+            self.0
         }
 
         fn unix_seconds(&self) -> i64 {
@@ -263,7 +264,7 @@ mod tests {
     }
 
     fn task() -> Task {
-        Task::new(Rc::new(Stopped), |_| {})
+        Task::new(Rc::new(Stopped(0.0)), |_| {})
     }
 
     /// What comes of it at once.
@@ -299,7 +300,7 @@ mod tests {
     fn a_part_is_shielded_for_itself_and_tells_what_it_does_through_the_whole() {
         let told = Rc::new(Cell::new(0));
         let count = Rc::clone(&told);
-        let whole = Task::new(Rc::new(Stopped), move |_| count.set(count.get() + 1));
+        let whole = Task::new(Rc::new(Stopped(0.0)), move |_| count.set(count.get() + 1));
         let part = whole.part();
         part.shield().unwrap();
         part.tell(Event::Message(String::new()));

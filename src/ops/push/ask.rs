@@ -1,7 +1,7 @@
 //! What became of a push whose answer never came: the server is asked for its refs again. Nothing
 //! is sent but that question, and a server that is still at work on the push may do it later.
 
-use super::outcome::{PushKind, PushUpdate};
+use super::outcome::PushUpdate;
 use super::{Place, track};
 use crate::error::{Outcome, Stage};
 use crate::format::oid::ObjectId;
@@ -115,17 +115,5 @@ fn address<'a>(urls: &'a [String], wanted: Option<&'a str>) -> &'a str {
 }
 
 fn update(answer: &Answer) -> Option<PushUpdate> {
-    (answer.fate == Fate::Applied).then(|| PushUpdate {
-        name: answer.name.clone(),
-        source: None,
-        old: None,
-        new: answer.now,
-        kind: PushKind::UpToDate,
-        reason: None,
-        cause: None,
-        code: None,
-        instead: Vec::new(),
-        tracking: None,
-        followed_by: None,
-    })
+    (answer.fate == Fate::Applied).then(|| PushUpdate::settled(&answer.name, answer.now))
 }

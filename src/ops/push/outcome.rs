@@ -1,7 +1,7 @@
 //! What became of each ref of a push, by the plan and the server's report together. Nothing is
 //! taken for done that the server did not say in so many words.
 
-use super::plan::{Plan, Planned, Rejection, Verdict as Decision};
+use super::plan::{Plan, Planned, Verdict as Decision};
 use crate::error::Code;
 use crate::format::oid::ObjectId;
 use crate::ops::remote::Answered;
@@ -71,24 +71,34 @@ pub struct PushUpdate {
 }
 
 impl PushUpdate {
-    fn of(planned: &Planned) -> Self {
+    /// One that is what it was to be, by whatever way.
+    pub(super) fn settled(name: &[u8], new: Option<ObjectId>) -> Self {
         PushUpdate {
-            name: planned.name.clone(),
-            source: planned.source.clone(),
-            old: planned.old,
-            new: planned.new,
-            kind: match (planned.old, planned.new) {
-                (_, None) => PushKind::Deleted,
-                (None, Some(_)) => PushKind::New,
-                (Some(_), Some(_)) if planned.forced => PushKind::Forced,
-                (Some(_), Some(_)) => PushKind::FastForward,
-            },
+            name: name.to_vec(),
+            source: None,
+            old: None,
+            new,
+            kind: PushKind::UpToDate,
             reason: None,
             cause: None,
             code: None,
             instead: Vec::new(),
             tracking: None,
             followed_by: None,
+        }
+    }
+
+    fn of(planned: &Planned) -> Self {
+        PushUpdate {
+            source: planned.source.clone(),
+            old: planned.old,
+            kind: match (planned.old, planned.new) {
+                (_, None) => PushKind::Deleted,
+                (None, Some(_)) => PushKind::New,
+                (Some(_), Some(_)) if planned.forced => PushKind::Forced,
+                (Some(_), Some(_)) => PushKind::FastForward,
+            },
+            ..PushUpdate::settled(&planned.name, planned.new)
         }
     }
 
@@ -157,7 +167,7 @@ fn decided(planned: &Planned) -> PushUpdate {
             kind: PushKind::UpToDate,
             ..update
         },
-        Decision::Rejected(rejection) => update.rejected(Code::PushRejectedLocal, rejection.reason(), cause(rejection)),
+        Decision::Rejected(reason) => update.rejected(Code::PushRejectedLocal, reason.words(), reason),
     }
 }
 
@@ -182,18 +192,5 @@ fn reported(mut update: PushUpdate, report: &Report, verdict: Option<&Verdict>) 
             "remote failed to report status",
             Reason::Unreported,
         ),
-    }
-}
-
-const fn cause(rejection: Rejection) -> Reason {
-    match rejection {
-        Rejection::FetchFirst => Reason::FetchFirst,
-        Rejection::NonFastForward => Reason::NonFastForward,
-        Rejection::AlreadyExists => Reason::AlreadyExists,
-        Rejection::NeedsForce => Reason::NeedsForce,
-        Rejection::StaleInfo => Reason::StaleInfo,
-        Rejection::RemoteUpdated => Reason::RemoteUpdated,
-        Rejection::NoDelete => Reason::DeletionsUnsupported,
-        Rejection::Atomic => Reason::Atomic,
     }
 }

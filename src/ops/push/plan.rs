@@ -24,6 +24,7 @@ mod rules;
 mod specs;
 
 use crate::format::oid::ObjectId;
+use crate::protocol::push::Reason;
 
 pub use self::prepared::Prepared;
 
@@ -126,44 +127,7 @@ pub enum Verdict {
     /// It is like that already.
     UpToDate,
     /// It is not sent.
-    Rejected(Rejection),
-}
-
-/// Why a ref is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// The remote has commits that are not here.
-    FetchFirst,
-    /// The new commit has not the old one in its history.
-    NonFastForward,
-    /// A tag is not replaced.
-    AlreadyExists,
-    /// The old or the new object leads to no commit.
-    NeedsForce,
-    /// The ref is not what a lease says it must be.
-    StaleInfo,
-    /// What the ref is was never in the local branch.
-    RemoteUpdated,
-    /// The server deletes no refs.
-    NoDelete,
-    /// Another ref was refused, and the push was to do all or nothing.
-    Atomic,
-}
-
-impl Rejection {
-    /// The reason in git's words.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Rejection::FetchFirst => "fetch first",
-            Rejection::NonFastForward => "non-fast-forward",
-            Rejection::AlreadyExists => "already exists",
-            Rejection::NeedsForce => "needs force",
-            Rejection::StaleInfo => "stale info",
-            Rejection::RemoteUpdated => "remote ref updated since checkout",
-            Rejection::NoDelete => "remote does not support deleting refs",
-            Rejection::Atomic => "atomic push failed",
-        }
-    }
+    Rejected(Reason),
 }
 
 impl Plan {

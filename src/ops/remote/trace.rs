@@ -271,24 +271,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::host::{Async, Clock};
-
-    struct Stopped;
-
-    impl Clock for Stopped {
-        fn now(&self) -> f64 {
-            7.0
-        }
-        fn unix_seconds(&self) -> i64 {
-            0
-        }
-        fn sleep(&self, _: u32) -> Async<'static, ()> {
-            Box::pin(std::future::pending())
-        }
-        fn yield_now(&self) -> Async<'static, ()> {
-            Box::pin(std::future::ready(()))
-        }
-    }
+    use crate::task::tests::Stopped;
 
     /// What is told of a body, fed in pieces of that size.
     fn traced(body: &[u8], size: usize) -> Vec<String> {
@@ -301,7 +284,7 @@ mod tests {
                 assert_eq!((event.at, event.kind), (0.0, TraceKind::Packet));
                 listener.borrow_mut().push(event.text);
             }),
-            task: Task::new(Rc::new(Stopped), |_| {}),
+            task: Task::new(Rc::new(Stopped(7.0)), |_| {}),
             redactor,
             who: "fetch",
             direction: '<',

@@ -66,6 +66,12 @@ impl Reason {
         known.map_or(Reason::Other, |(_, _, reason)| *reason)
     }
 
+    /// Git's own words for it; of what only servers say, those that are met most.
+    pub fn words(self) -> &'static str {
+        let own = TEXTS.iter().find(|(_, _, reason)| *reason == self);
+        own.map_or("", |(text, ..)| *text)
+    }
+
     /// The word.
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,7 +109,7 @@ enum How {
     Within,
 }
 
-/// In lower case; the first that fits counts.
+/// In lower case; the first that fits counts. Of those of one reason, git's own send-pack says the first.
 const TEXTS: &[(&str, How, Reason)] = &[
     ("non-fast-forward", How::Whole, Reason::NonFastForward),
     ("fetch first", How::Whole, Reason::FetchFirst),

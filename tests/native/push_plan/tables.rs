@@ -6,7 +6,8 @@ use std::path::Path;
 
 use gitside::error::Code;
 use gitside::format::oid::ObjectId;
-use gitside::ops::push::plan::{Expect, Lease, Rejection, Server, Verdict, Wish};
+use gitside::ops::push::Reason;
+use gitside::ops::push::plan::{Expect, Lease, Server, Verdict, Wish};
 
 use crate::pool::Pool;
 use crate::support::block_on;
@@ -795,8 +796,8 @@ fn a_server_that_deletes_no_refs_is_not_asked_to() {
         let verdicts: Vec<Verdict> = plan.refs.iter().map(|planned| planned.verdict).collect();
         (verdicts, plan.needs_pack())
     };
-    let refused = Verdict::Rejected(Rejection::NoDelete);
+    let refused = Verdict::Rejected(Reason::DeletionsUnsupported);
     assert_eq!(verdicts(false), (vec![Verdict::Send, refused], true));
-    let failed = Verdict::Rejected(Rejection::Atomic);
+    let failed = Verdict::Rejected(Reason::Atomic);
     assert_eq!(verdicts(true), (vec![failed, refused], false));
 }

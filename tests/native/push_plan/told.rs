@@ -147,7 +147,7 @@ pub async fn plan_for(world: &World, push: &Push, server: Server) -> Result<Plan
 fn line(planned: &Planned) -> (String, Line) {
     let (flag, reason) = match planned.verdict {
         Verdict::UpToDate => ('=', ""),
-        Verdict::Rejected(rejection) => ('!', rejection.reason()),
+        Verdict::Rejected(rejection) => ('!', rejection.words()),
         Verdict::Send if planned.new.is_none() => ('-', ""),
         Verdict::Send if planned.old.is_none() => ('*', ""),
         Verdict::Send if planned.forced => ('+', "forced update"),

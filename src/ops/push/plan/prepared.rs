@@ -6,7 +6,7 @@ use super::matching::{Matching, Mode, Source};
 use super::refused::{self, Problem};
 use super::rules::{Judge, Rules};
 use super::specs::{Settings, Specs};
-use super::{Plan, Planned, Rejection, Server, Verdict, Wish};
+use super::{Plan, Planned, Server, Verdict, Wish};
 use crate::error::{Code, Failure, Outcome, Stage};
 use crate::format::config::Config;
 use crate::format::oid::ObjectId;
@@ -16,6 +16,7 @@ use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::object;
 use crate::ops::rev_parse::resolve;
+use crate::protocol::push::Reason;
 use crate::protocol::remote_refs::RemoteRefs;
 use crate::sorted::SortedMap;
 use crate::task::Task;
@@ -119,13 +120,13 @@ impl Prepared {
             task.checkpoint().await?;
             let mut planned = judge.judge(matched, source).await?;
             if planned.new.is_none() && !server.deletes {
-                planned.verdict = Verdict::Rejected(Rejection::NoDelete);
+                planned.verdict = Verdict::Rejected(Reason::DeletionsUnsupported);
             }
             plan.refs.push(planned);
         }
         if self.atomic && !plan.is_ok() {
             for planned in plan.refs.iter_mut().filter(|planned| planned.verdict == Verdict::Send) {
-                planned.verdict = Verdict::Rejected(Rejection::Atomic);
+                planned.verdict = Verdict::Rejected(Reason::Atomic);
             }
         }
         Ok(plan)

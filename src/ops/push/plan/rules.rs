@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::locals::Locals;
 use super::matching::{Matched, Source};
-use super::{Expect, Lease, Planned, Rejection, Verdict};
+use super::{Expect, Lease, Planned, Verdict};
 use crate::error::{Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::format::refname::expansions;
@@ -16,6 +16,7 @@ use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::history::{Commits, Peeled};
 use crate::ops::merge_base::is_ancestor;
+use crate::protocol::push::Reason;
 use crate::store::reflog::Reflogs;
 use crate::task::Task;
 
@@ -110,25 +111,25 @@ impl<'a> Judge<'a> {
     }
 
     /// The rules for updates: those that create or delete are free.
-    async fn broken_rule(&self, planned: &Planned) -> Outcome<Option<Rejection>> {
+    async fn broken_rule(&self, planned: &Planned) -> Outcome<Option<Reason>> {
         let (Some(old), Some(new)) = (planned.old, planned.new) else {
             return Ok(None);
         };
         if planned.name.starts_with(b"refs/tags/") {
-            return Ok(Some(Rejection::AlreadyExists));
+            return Ok(Some(Reason::AlreadyExists));
         }
         if !self.present.contains(&old) {
-            return Ok(Some(Rejection::FetchFirst));
+            return Ok(Some(Reason::FetchFirst));
         }
         let (Some(old), Some(new)) = (self.peeled.follow(&old).0, self.peeled.follow(&new).0) else {
-            return Ok(Some(Rejection::NeedsForce));
+            return Ok(Some(Reason::NeedsForce));
         };
         let is_forward = is_ancestor(self.task, &self.repo.odb, self.shallow, &old, &new).await?;
-        Ok((!is_forward).then_some(Rejection::NonFastForward))
+        Ok((!is_forward).then_some(Reason::NonFastForward))
     }
 
     /// What the leases say: nothing, yes, or why not.
-    async fn lease(&self, planned: &Planned) -> Outcome<Option<Result<(), Rejection>>> {
+    async fn lease(&self, planned: &Planned) -> Outcome<Option<Result<(), Reason>>> {
         let fits = |lease: &&Lease| expansions(&lease.name).contains(&planned.name);
         let expect = match self.rules.leases.iter().find(fits) {
             Some(lease) => lease.expect,
@@ -146,12 +147,12 @@ impl<'a> Judge<'a> {
             Expect::Tracked => tracking().map_or((None, None), |(name, oid)| (Some(oid), Some(name))),
         };
         if expected != planned.old {
-            return Ok(Some(Err(Rejection::StaleInfo)));
+            return Ok(Some(Err(Reason::StaleInfo)));
         }
         if let (true, Some(tracking)) = (self.rules.if_includes, tracking)
             && !self.was_here(&planned.name, planned.old, &tracking).await?
         {
-            return Ok(Some(Err(Rejection::RemoteUpdated)));
+            return Ok(Some(Err(Reason::RemoteUpdated)));
         }
         Ok(Some(Ok(())))
     }
