@@ -39,7 +39,7 @@
 //!   in `tests/e2e`.
 //! * An end of a body means nothing. What counts is the protocol's flush, the pack's trailer, its
 //!   object count, and the connectivity of what came. Guarded by the truncation tests of
-//!   [`protocol`], `tests/native/clone.rs` and `tests/native/receive`.
+//!   [`protocol`], `tests/native/clone` and `tests/native/receive`.
 //! * A push says of a ref that it is done only where the server said so, and what was sent is never
 //!   sent again by itself. The old id of a command is the one that the server told. Guarded by
 //!   `tests/native/pushing`.

@@ -27,6 +27,7 @@ pub fn world(http: impl Http + 'static) -> World {
         storage: storage.clone(),
         http: Rc::new(http),
         clock: Rc::new(SystemClock::default()),
+        threads: Rc::new(gitside::host::NoThreads),
     };
     World { host, storage }
 }

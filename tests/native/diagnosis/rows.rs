@@ -100,6 +100,7 @@ impl Try {
             storage: storage.clone(),
             http: Rc::new(self.http.clone()),
             clock: Rc::new(SystemClock::default()),
+            threads: Rc::new(gitside::host::NoThreads),
         };
         storage.set_limit(self.room);
         let events = Rc::new(std::cell::RefCell::new(Vec::new()));

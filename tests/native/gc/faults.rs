@@ -8,8 +8,11 @@ use gitside::format::oid::ObjectId;
 use gitside::ops::gc::{Options, gc};
 use gitside::ops::{Repository, for_each_ref};
 
+use crate::faulty::Kill;
+use crate::history::{Growing, Loose, all, loose, pack_of};
+use crate::storage::Plan;
 use crate::support::{run, try_run};
-use crate::world::{From, Growing, Kill, Loose, NOW, Plan, World, all, ids, loose, pack_of, read_all};
+use crate::world::{From, NOW, World, ids, read_all};
 
 /// Two packs, rows, and a commit that nothing reaches.
 struct Sample {

@@ -13,8 +13,9 @@ use gitside::store::reflog::Reflogs;
 use gitside::store::refs::Target;
 use gitside::task::{Event, Task};
 
+use crate::history::{Growing, all, pack_of, reachable};
 use crate::support::run;
-use crate::world::{From, Growing, NOW, World, all, ids, pack_of, reachable, read_all};
+use crate::world::{From, NOW, World, ids, read_all};
 
 const DAY: u64 = 24 * 60 * 60;
 const WEEK: Grace = Grace::Seconds(7 * DAY);

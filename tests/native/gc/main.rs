@@ -2,12 +2,17 @@
 //! accepts, readers go on all the while, and storage may fail at any moment.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "../support/faulty.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod faulty;
+mod history;
 #[path = "../support/oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod oracle;
 #[path = "../support/pack_oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod pack_oracle;
+mod storage;
 #[path = "../store_support.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod support;

@@ -6,10 +6,11 @@ use gitside::format::oid::ObjectId;
 use gitside::ops::gc::Grace;
 use gitside_server::repos::Repo;
 
+use crate::history::{Growing, all, pack_of, reachable, scatter};
 use crate::oracle::{Listing, write_bare};
 use crate::pack_oracle::{GitIndexer, Random};
 use crate::support::run;
-use crate::world::{From, Growing, NOW, World, all, ids, pack_of, packs, reachable, read_all, scatter};
+use crate::world::{From, NOW, World, ids, packs, read_all};
 
 /// A pack of what is new, completed as git completes the thin pack of a fetch.
 fn completed(git: &Repo, mirror: &Repo, old: Option<ObjectId>, new: ObjectId) -> Vec<u8> {

@@ -12,9 +12,11 @@ use gitside::ops::{Repository, export};
 use gitside::store::StoreError;
 use gitside::store::odb::{ObjectStream, Odb, OdbLimits, Oids};
 
+use crate::history::{Growing, Scattered, all, pack_of, reachable, scatter};
 use crate::pack_oracle::Random;
+use crate::storage::Plan;
 use crate::support::run;
-use crate::world::{From, Growing, NOW, Plan, Scattered, World, all, ids, pack_of, reachable, read_all, scatter};
+use crate::world::{From, NOW, World, ids, read_all};
 
 /// A history, a large blob, and something that nothing reaches.
 struct Sample {

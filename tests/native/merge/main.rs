@@ -4,6 +4,7 @@
 mod commits;
 mod files;
 mod matrix;
+mod moved;
 mod random;
 mod scene;
 #[path = "../support/mod.rs"]

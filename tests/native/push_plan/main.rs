@@ -3,6 +3,7 @@
 //! many pushes (500 unless told), `GITSIDE_SEED` which one alone: its repositories are kept.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod named;
 #[path = "../sequences/objects.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod objects;
@@ -10,9 +11,10 @@ mod objects;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod pair;
 mod pool;
+mod ruled;
+mod story;
 #[path = "../support/mod.rs"]
 mod support;
-mod tables;
 mod told;
 mod wish;
 mod world;

@@ -19,6 +19,26 @@ pub enum Kill {
     HangLate,
 }
 
+impl Kill {
+    /// What comes of a call that it strikes.
+    pub async fn strike<T>(self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+        let detail = "injected".to_owned();
+        match self {
+            Kill::Fail => Err(StorageError::Other { detail }),
+            Kill::Quota => Err(StorageError::Quota { detail }),
+            Kill::Hang => std::future::pending().await,
+            Kill::FailLate => {
+                call.await?;
+                Err(StorageError::Other { detail })
+            }
+            Kill::HangLate => {
+                call.await?;
+                std::future::pending().await
+            }
+        }
+    }
+}
+
 pub const KILLS: [Kill; 5] = [Kill::Fail, Kill::FailLate, Kill::Quota, Kill::Hang, Kill::HangLate];
 
 /// What all handles of a faulty storage share.
@@ -41,22 +61,9 @@ impl Plan {
     }
 
     async fn around<T>(&self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
-        if !self.strikes() {
-            return call.await;
-        }
-        let detail = "injected".to_owned();
-        match self.kill {
-            Kill::Fail => Err(StorageError::Other { detail }),
-            Kill::Quota => Err(StorageError::Quota { detail }),
-            Kill::Hang => std::future::pending().await,
-            Kill::FailLate => {
-                call.await?;
-                Err(StorageError::Other { detail })
-            }
-            Kill::HangLate => {
-                call.await?;
-                std::future::pending().await
-            }
+        match self.strikes() {
+            true => self.kill.strike(call).await,
+            false => call.await,
         }
     }
 }
