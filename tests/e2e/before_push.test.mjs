@@ -6,7 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import path from 'node:path';
 import { Browser } from './support/browser.mjs';
 import { prepare } from './support/client.mjs';
-import { data, git, gitText, Repositories } from './support/repos.mjs';
+import { gitText, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */ let server;
@@ -30,14 +30,6 @@ beforeEach(async () => {
   page = await browser.page(server.url('/e2e/blank.html'));
   await prepare(page);
 });
-
-/** A repository with one commit on its branch main. @param {string} name */
-function make(name) {
-  const repository = repositories.make(name, '');
-  const input = `commit refs/heads/main\ncommitter A U Thor <author@example.com> 1700000000 +0000\n${data('First\n')}M 100644 inline a.txt\n${data('a\n')}`;
-  git(repository, ['fast-import', '--quiet', '--date-format=raw'], { input });
-  return repository;
-}
 
 /**
  * Clones, commits a file, and pushes it after `answer`: what `beforePush` answers, or that it throws.
@@ -73,7 +65,7 @@ function push(repository, answer, options = {}) {
 }
 
 test('a push that is let go is what was told before', async () => {
-  const repository = make('let-go');
+  const repository = repositories.small('let-go');
   const old = gitText(repository, 'rev-parse', 'main');
   const { oid, told, result, error, warnings } = await push(repository, undefined);
   assert.equal(error, undefined);
@@ -92,7 +84,7 @@ test('a push that is let go is what was told before', async () => {
 });
 
 test('large files are named before they are sent', async () => {
-  const repository = make('large');
+  const repository = repositories.small('large');
   const { told, warnings } = await push(repository, true, { warnAbove: { file: 500, push: 100 } });
   const oid = gitText(repository, 'rev-parse', 'main:dir/large.txt');
   assert.deepEqual(told[0].large, [{ path: 'dir/large.txt', oid, size: 600 }]);
@@ -103,25 +95,26 @@ test('large files are named before they are sent', async () => {
 });
 
 test('a push that is called off sends nothing and says so, or what was thrown', async () => {
-  const repository = make('called-off');
+  const repository = repositories.small('called-off');
   const old = gitText(repository, 'rev-parse', 'main');
   const off = await push(repository, false);
   assert.equal(off.error.code, 'PushRejectedLocal');
   assert.equal(gitText(repository, 'rev-parse', 'main'), old);
-  const other = make('thrown');
+  const other = repositories.small('thrown');
+  const before = gitText(other, 'rev-parse', 'main');
   const thrown = await push(other, 'throw');
   assert.equal(thrown.error, 'not today');
   assert.equal(thrown.told.length, 1);
-  assert.equal(gitText(other, 'rev-parse', 'main'), old);
+  assert.equal(gitText(other, 'rev-parse', 'main'), before);
 });
 
 test('nobody is asked for a dry run, and options that make no sense are refused', async () => {
-  const repository = make('dry');
+  const repository = repositories.small('dry');
   const dry = await push(repository, false, { dryRun: true });
   assert.equal(dry.error, undefined);
   assert.deepEqual([dry.told, dry.result.updates[0].kind], [[], 'fast-forward']);
   for (const options of [{ warnAbove: 5 }, { warnAbove: { file: -1 } }, { warnAbove: { push: '2g' } }, { beforePush: true }]) {
-    const { error } = await push(make(`bad-${JSON.stringify(options).replace(/\W/g, '')}`), true, options);
+    const { error } = await push(repositories.small(`bad-${JSON.stringify(options).replace(/\W/g, '')}`), true, options);
     assert.equal(error.name, 'TypeError', JSON.stringify(options));
   }
 });

@@ -2,12 +2,10 @@
 // deletions; drafts that outlive the page; branches that moved, here and on the server.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser } from './support/browser.mjs';
 import { cloneAndDescribe, prepare } from './support/client.mjs';
-import { commit, git, gitText, Repositories } from './support/repos.mjs';
+import { commit, git, gitText, hook, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -213,10 +211,7 @@ test('a branch that moved while it was edited is not overwritten, and the change
 
 test('what the server’s hook says is shown, and the refused branch stays to be pushed', async () => {
   const where = await cloned('hooked');
-  const hook = path.join(where, 'hooks', 'pre-receive');
-  mkdirSync(path.dirname(hook), { recursive: true });
-  writeFileSync(hook, '#!/bin/sh\necho "Only on Fridays, please" >&2\nexit 1\n');
-  chmodSync(hook, 0o755);
+  hook(where, 'pre-receive', 'echo "Only on Fridays, please" >&2\nexit 1');
   const page = await visit('hooked/edit/HEAD/README.md');
   await type(page, '# changed\n');
   await commitHere(page, 'Try');

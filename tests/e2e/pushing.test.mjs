@@ -3,11 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Browser } from './support/browser.mjs';
 import { prepare } from './support/client.mjs';
-import { data, git, gitText, Repositories } from './support/repos.mjs';
+import { data, git, gitText, hook, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */ let server;
@@ -37,22 +36,6 @@ beforeEach(async () => {
   page = await browser.page(server.url('/e2e/blank.html'), { expected: /401|403|413|Failed to load resource|ERR_/ });
   await prepare(page);
 });
-
-/** A repository with one commit on its branch main. @param {string} name */
-function make(name) {
-  const repository = repositories.make(name, '');
-  const input = `commit refs/heads/main\ncommitter A U Thor <author@example.com> 1700000000 +0000\n${data('First\n')}M 100644 inline a.txt\n${data('a\n')}`;
-  git(repository, ['fast-import', '--quiet', '--date-format=raw'], { input });
-  return repository;
-}
-
-/** @param {string} repository @param {string} name @param {string} script */
-function hook(repository, name, script) {
-  const file = path.join(repository, 'hooks', name);
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, `#!/bin/sh\n${script}\n`);
-  chmodSync(file, 0o755);
-}
 
 /**
  * Clones, commits a file, and pushes with these options; `how` says what the page's own functions do.
@@ -108,7 +91,7 @@ function commitAndPush(url, name, how = {}) {
 
 for (const [where, at] of /** @type {const} */ ([['its own', () => server], ['another', () => other]])) {
   test(`a commit arrives at a server of ${where} origin`, async () => {
-    const repository = make(`plain-${where.replace(' ', '-')}`);
+    const repository = repositories.small(`plain-${where.replace(' ', '-')}`);
     const url = at().url(`/open/${path.basename(repository)}`);
     const seen = await commitAndPush(url, `plain ${where}`);
     assert.equal(seen.error, undefined);
@@ -128,7 +111,7 @@ for (const [where, at] of /** @type {const} */ ([['its own', () => server], ['an
 }
 
 test('a lost race is told with its reason, and force replaces what came first', async () => {
-  const repository = make('race');
+  const repository = repositories.small('race');
   const url = server.url('/open/race.git');
   hook(repository, 'pre-receive', 'cat >/dev/null; git --git-dir . rev-parse main >/dev/null; echo hello');
   const input = `commit refs/heads/main\ncommitter A U Thor <author@example.com> 1700000050 +0000\n${data('Theirs\n')}from refs/heads/main^0\nM 100644 inline c.txt\n${data('c\n')}`;
@@ -155,7 +138,7 @@ test('a lost race is told with its reason, and force replaces what came first', 
 });
 
 test('a login is asked for once, and a wrong one is refused before anything is sent', async () => {
-  const repository = make('login');
+  const repository = repositories.small('login');
   const clone = server.url('/private/login.git');
   const seen = await commitAndPush(clone, 'login', { login: 'secret' });
   assert.equal(seen.result.ok, true);
@@ -169,7 +152,7 @@ test('a login is asked for once, and a wrong one is refused before anything is s
 });
 
 test('a push certificate carries what was signed, and a signer that throws ends the push with its error', async () => {
-  const repository = make('signed');
+  const repository = repositories.small('signed');
   hook(repository, 'post-receive', 'git cat-file blob $GIT_PUSH_CERT > cert.txt; echo $GIT_PUSH_CERT_NONCE_STATUS');
   const url = server.url('/open/signed.git');
   const sign = '-----BEGIN SSH SIGNATURE-----\nZm9v\n-----END SSH SIGNATURE-----\n';
@@ -181,16 +164,16 @@ test('a push certificate carries what was signed, and a signer that throws ends 
   const { readFileSync } = await import('node:fs');
   assert.equal(readFileSync(path.join(repository, 'cert.txt'), 'utf8'), seen.payload + sign);
   assert.match(seen.payload, /^certificate version 0\.1\npusher P <p@example\.com> \d+ \+0000\npushee .*\/open\/signed\.git\nnonce [\w.+/=-]+\npush-option a=b\n\n/);
-  make('unanswered');
+  repositories.small('unanswered');
   const wrong = await commitAndPush(server.url('/open/unanswered.git'), 'unanswered', { signer: 'yes' });
   assert.equal(wrong.error.name, 'TypeError');
-  make('unsigned');
+  repositories.small('unsigned');
   const thrown = await commitAndPush(server.url('/open/unsigned.git'), 'unsigned', { signer: 'throws' });
   assert.equal(thrown.error, 'boom');
 });
 
 test('an answer that never comes is unknown, and the server can be asked', async () => {
-  const repository = make('unknown');
+  const repository = repositories.small('unknown');
   await server.fault({ method: 'POST', pathContains: 'unknown.git/git-receive-pack' }, { kind: 'unanswered', end: 'reset' });
   const seen = await commitAndPush(server.url('/open/unknown.git'), 'unknown', { ask: true });
   assert.equal(seen.result.ok, false);
@@ -204,7 +187,7 @@ test('an answer that never comes is unknown, and the server can be asked', async
 });
 
 test('a ref that the server said nothing of can be asked about', async () => {
-  const repository = make('unreported');
+  const repository = repositories.small('unreported');
   await server.fault({ method: 'POST', pathContains: 'unreported.git/git-receive-pack' }, { kind: 'replace', from: 'ok refs/heads/main', to: 'ok refs/heads/mine' });
   const seen = await commitAndPush(server.url('/open/unreported.git'), 'unreported', { ask: true });
   const [update] = seen.result.updates;
@@ -214,7 +197,7 @@ test('a ref that the server said nothing of can be asked about', async () => {
 });
 
 test('a push that the browser itself sends again is not called refused when the first one was done', async () => {
-  const repository = make('again');
+  const repository = repositories.small('again');
   await server.fault({ method: 'POST', pathContains: 'again.git/git-receive-pack', times: 1 }, { kind: 'unanswered', end: 'reset' });
   const seen = await commitAndPush(server.url('/open/again.git'), 'again', { ask: true });
   assert.equal(gitText(repository, 'rev-parse', 'main'), seen.oid);
@@ -226,7 +209,7 @@ test('a push that the browser itself sends again is not called refused when the 
 });
 
 test('a branch follows what it is pushed to', async () => {
-  make('followed');
+  repositories.small('followed');
   const seen = await page.evaluate(async (url) => {
     const { t } = /** @type {any} */ (globalThis);
     const repo = await t.gitside.clone(url, 'followed');
@@ -239,7 +222,7 @@ test('a branch follows what it is pushed to', async () => {
 });
 
 test('an aborted push rejects with the reason, and no ref here moves', async () => {
-  make('aborted');
+  repositories.small('aborted');
   await server.fault({ method: 'POST', pathContains: 'aborted.git/git-receive-pack' }, { kind: 'delay', ms: null });
   const seen = await commitAndPush(server.url('/open/aborted.git'), 'aborted', { abort: true });
   assert.equal(seen.error, 'enough');
@@ -247,7 +230,7 @@ test('an aborted push rejects with the reason, and no ref here moves', async () 
 });
 
 test('what is refused there comes with the words of its hook', async () => {
-  const repository = make('refused');
+  const repository = repositories.small('refused');
   hook(repository, 'update', 'echo "not on a Sunday"; exit 1');
   const seen = await commitAndPush(server.url('/open/refused.git'), 'refused');
   const { ok, updates, messages, error } = seen.result;
@@ -257,7 +240,7 @@ test('what is refused there comes with the words of its hook', async () => {
 });
 
 test('options of the wrong type are refused at once', async () => {
-  make('types');
+  repositories.small('types');
   const found = await page.evaluate(async (url) => {
     const { t } = /** @type {any} */ (globalThis);
     const repo = await t.gitside.clone(url, 'types');

@@ -2,7 +2,7 @@
 // of them to compare with.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -48,6 +48,13 @@ export class Repositories {
     return this.path(name);
   }
 
+  /** A repository with one commit of one file on its branch main. @param {string} name */
+  small(name) {
+    const made = this.make(name, '');
+    commit(made, 'main', { 'a.txt': 'a\n' });
+    return made;
+  }
+
   /**
    * A history of `commits` commits that changes some of `files` text files in folders each time,
    * beside one file of `bytes` bytes that no compression makes smaller.
@@ -91,6 +98,14 @@ export function describe(repository) {
   const objects = gitText(repository, 'cat-file', '--batch-all-objects', '--batch-check=%(objectname)').split('\n');
   const refs = gitText(repository, 'for-each-ref', '--format=%(refname) %(objectname)').split('\n');
   return { objects, refs, head: gitText(repository, 'rev-parse', 'HEAD') };
+}
+
+/** Gives a repository a hook. @param {string} repository @param {string} name @param {string} script */
+export function hook(repository, name, script) {
+  const file = path.join(repository, 'hooks', name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `#!/bin/sh\n${script}\n`);
+  chmodSync(file, 0o755);
 }
 
 let clock = 1_700_000_000;
