@@ -7,8 +7,8 @@
 //! evaluate a relation for all t, one shift more lays the outcome under the vectors, a bit for each
 //! K, and what is not as a vector wants it rules that vector out.
 //!
-//! The published relations are 373, counted once for each vector. A third of them is left out
-//! here, those that cost more than they save, because each is the only one to need some bit, or
+//! The published relations are 373, counted once for each vector. 66 of them are left out here,
+//! those that cost more than they save, because each is the only one to need some bit, or
 //! because so many others stand beside it that it hardly ever decides. Of random blocks each meets
 //! the conditions of 0.071 vectors, with all relations it would be 0.049. No more than that hangs on
 //! it: what is not ruled out is checked.

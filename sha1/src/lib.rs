@@ -5,12 +5,12 @@
 //!
 //! As Stevens and Shumow describe in "Speeding up detection of SHA-1 collision attacks using
 //! unavoidable attack conditions" (2017), and as git does (`sha1dc/`). All known attacks make two
-//! blocks whose expansions differ by one of few *disturbance vectors* ([`vectors`]). Each block is
+//! blocks whose expansions differ by one of few *disturbance vectors* (`vectors`). Each block is
 //! therefore taken for one half of such a pair: the other half is made of it by the vector, and if
 //! both lead to the same chaining value, the message is refused. That would cost 32 more hashes, but
 //! for a vector to lead anywhere some bits of the expanded block have to be as the vector wants them
-//! ([`conditions`]). Fewer than one block in fourteen passes that for any vector, and only these are
-//! hashed again ([`detect`]).
+//! (`conditions`). Fewer than one block in fourteen passes that for any vector, and only these are
+//! hashed again (`detect`).
 //!
 //! The relations between bits and the steps to start from are those of the paper's authors, as
 //! published in `sha1collisiondetection` (MIT, Marc Stevens and Dan Shumow) and in the crate
@@ -19,7 +19,7 @@
 //!
 //! # How four are hashed at once
 //!
-//! The words of four messages lie side by side in vectors of 128 bits ([`lanes`]), and all that is
+//! The words of four messages lie side by side in vectors of 128 bits (`lanes`), and all that is
 //! done to one is done to all. The lanes are wasm's where the target feature `simd128` is on, and
 //! arrays elsewhere. One long message alone still has its blocks expanded and examined four at a
 //! time; only the 80 steps are taken one after the other.
