@@ -7,7 +7,7 @@
 
 import init, { Engine as Exports, Operation, restart } from './wasm/gitside.js';
 import { describe, internal } from './errors.js';
-import { shareModule, startHelper } from './helpers.js';
+import { startHelper } from './helpers.js';
 
 /** @typedef {import('./errors.js').ErrorData} ErrorData */
 /** @typedef {import('./rpc.js').Outcome} Outcome */
@@ -34,7 +34,6 @@ let trapped = false;
 export async function load(wasmUrl) {
   try {
     await init({ module_or_path: wasmUrl ?? new URL('./wasm/gitside_bg.wasm', import.meta.url) });
-    shareModule(/** @type {any} */ (init).__wbindgen_wasm_module);
     if (trapped) {
       // The glue makes a new instance before the next call.
       restart();

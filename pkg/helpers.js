@@ -5,25 +5,18 @@
 /** More of them would have nothing to do: taking in what arrives is one thread's work. */
 const MOST = 3;
 
-/** The compiled module, so that helpers need not load it again. @type {WebAssembly.Module | undefined} */
-let shared;
-
-/** @param {WebAssembly.Module | undefined} module */
-export function shareModule(module) {
-  shared = module;
-}
-
 /** Helpers that are alive. @type {Set<Worker>} */
 const alive = new Set();
 
 /**
  * Starts a helper, as long as there are processors for it. None in a page: whoever keeps the engine
  * there wants no workers.
+ * @param {WebAssembly.Module} module the engine's own, so that it need not be loaded again
  * @returns {Worker | undefined}
  */
-export function startHelper() {
+export function startHelper(module) {
   const most = Math.min((navigator.hardwareConcurrency ?? 1) - 1, MOST);
-  if (!shared || alive.size >= most || globalThis.document) return undefined;
+  if (alive.size >= most || globalThis.document) return undefined;
   try {
     const worker = new Worker(new URL('./helper.js', import.meta.url), { type: 'module' });
     const terminate = worker.terminate.bind(worker);
@@ -32,7 +25,7 @@ export function startHelper() {
       terminate();
     };
     alive.add(worker);
-    worker.postMessage(shared);
+    worker.postMessage(module);
     return worker;
   } catch {
     return undefined; // Forbidden here; the engine does all by itself.

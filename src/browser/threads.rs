@@ -19,7 +19,7 @@ pub struct WebThreads {
 }
 
 impl WebThreads {
-    /// `start()` answers a `Worker` whose every message is answered with one, both byte arrays, or
+    /// `start(module)`, given our compiled module, answers a `Worker` whose every message is answered with one, both byte arrays, or
     /// nothing if there are to be no more workers.
     pub fn new(start: Function) -> Self {
         WebThreads { start }
@@ -28,7 +28,12 @@ impl WebThreads {
 
 impl Threads for WebThreads {
     fn start(&self) -> Option<Rc<dyn Helper>> {
-        let worker: Worker = self.start.call0(&JsValue::UNDEFINED).ok()?.dyn_into().ok()?;
+        let worker: Worker = self
+            .start
+            .call1(&JsValue::UNDEFINED, &wasm_bindgen::module())
+            .ok()?
+            .dyn_into()
+            .ok()?;
         Some(WebHelper::new(worker))
     }
 }

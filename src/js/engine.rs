@@ -24,7 +24,7 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// `on_panic(text)` is called right before the module traps; `start_helper()` starts a worker
+    /// `on_panic(text)` is called right before the module traps; `start_helper(module)` starts a worker
     /// that answers as [`Helper`] does, or answers nothing if there are to be no more.
     #[wasm_bindgen(constructor)]
     pub fn new(on_panic: Function, start_helper: Function) -> Engine {

@@ -43,7 +43,7 @@ pub(super) fn host(storage: &str) -> Result<Host, JsValue> {
     })
 }
 
-/// Has `start()` called for other threads: it answers a `Worker`, or nothing if there are no more.
+/// Has `start(module)` called for other threads: it answers a `Worker`, or nothing if there are no more.
 pub(super) fn threads(start: Function) {
     THREADS.replace(Rc::new(WebThreads::new(start)));
 }

@@ -37,6 +37,32 @@ test('a clone has the same objects and refs as one by git', async () => {
   }
 });
 
+test('a large pack is taken in with helpers, and just so where they cannot be started', async () => {
+  const expected = describe(repositories.path('busy'));
+  const processors = await page.evaluate(() => navigator.hardwareConcurrency);
+  const ways = {
+    'as they are': '',
+    forbidden: 'globalThis.Worker = class { constructor() { throw new Error("no workers here"); } };',
+    'not found': 'globalThis.Worker = class extends Worker { constructor(url, how) { super(new URL("/nowhere.js", url), how); } };',
+  };
+  for (const [way, before] of Object.entries(ways)) {
+    await server.clearLog();
+    const objects = await page.evaluate(async ([url, name, before]) => {
+      const { t } = /** @type {any} */ (globalThis);
+      const source = `${before} await import('${location.origin}/pkg/worker.js');`;
+      const script = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+      const worker = () => new Worker(script, { type: 'module' });
+      const repo = await t.gitside.clone(url, name, { worker });
+      const { objects } = await t.describe(repo);
+      await repo.close();
+      return objects;
+    }, /** @type {const} */ ([server.url('/test/busy.git'), `helped-${way}`, before]));
+    assert.deepEqual(objects, expected.objects, way);
+    const asked = (await server.log()).filter((/** @type {{ path: string }} */ { path }) => path.endsWith('/helper.js'));
+    assert.equal(asked.length > 0, processors > 1 && way === 'as they are', `${way}: ${asked.length} helpers, ${processors} processors`);
+  }
+});
+
 test('the main thread has no task over 50 ms while a Worker clones', async (t) => {
   // Another process of the machine may hold the core for as long; a task of ours is long every time.
   let seen;
