@@ -4,6 +4,7 @@
 //! what it keeps, never indexes past what arrived, and never allocates from a declared size.
 
 pub mod commit;
+pub mod commit_graph;
 pub mod config;
 pub mod filter;
 pub mod hash;
