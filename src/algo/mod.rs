@@ -1,5 +1,6 @@
 //! Graph and content algorithms over plain lookups.
 
+pub mod commit_graph;
 pub mod connected;
 pub mod history;
 pub mod line_diff;
