@@ -50,6 +50,8 @@
 //! * Every object that is read is hashed first ([`store::odb`]).
 //! * `format`, `protocol` and `algo` never wait, never ask the time and never do IO; nothing below
 //!   `browser` and `js` knows JavaScript. Guarded by `tests/native/layers.rs`.
+//! * The stored commit-graph is a cache of what commits say: answers are the same with it, without it, and
+//!   where it is damaged. Guarded by `tests/native/commit_graph` and the histories of `tests/native/reading.rs`.
 //! * There is no recursion in tree or tag walks, no global state, no `unsafe`, and no thread but those
 //!   that are asked for through [`host::Threads`], whose end changes nothing. Guarded by
 //!   `tests/native/receive/apart.rs`.

@@ -14,9 +14,12 @@ mod skipping;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use consecutive::Consecutive;
 use skipping::Skipping;
 
+use super::commit_graph::CommitGraph;
 pub use super::history::{CommitInfo, Step};
 use crate::format::oid::ObjectId;
 
@@ -64,11 +67,11 @@ enum Inner {
 }
 
 impl Negotiator {
-    /// One that knows of nothing.
-    pub fn new(algorithm: Algorithm) -> Self {
+    /// One that knows what a graph says.
+    pub fn new(algorithm: Algorithm, graph: &Rc<CommitGraph>) -> Self {
         let inner = match algorithm {
-            Algorithm::Consecutive => Inner::Consecutive(Box::default()),
-            Algorithm::Skipping => Inner::Skipping(Box::default()),
+            Algorithm::Consecutive => Inner::Consecutive(Box::new(Consecutive::new(graph))),
+            Algorithm::Skipping => Inner::Skipping(Box::new(Skipping::new(graph))),
             Algorithm::Noop => Inner::Noop,
         };
         Negotiator { inner }

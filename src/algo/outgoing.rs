@@ -4,7 +4,10 @@
 //!
 //! Nothing is read: the machine says which commits it needs.
 
-use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Step};
+use std::rc::Rc;
+
+use crate::algo::commit_graph::CommitGraph;
+use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Node, Step, VISITS};
 use crate::format::oid::ObjectId;
 
 const WANTED: Marks = Marks::bit(0);
@@ -40,23 +43,30 @@ pub struct Outgoing {
     /// The date of the oldest that left it so.
     oldest: u64,
     /// What left the queue so, in that order; it may have turned out to be held since.
-    found: Vec<ObjectId>,
-    missing: Vec<ObjectId>,
+    found: Vec<Node>,
+    missing: Vec<Node>,
 }
 
 impl Outgoing {
     /// Of what `wanted` lead to, what `held` do not.
-    pub fn new(wanted: impl IntoIterator<Item = ObjectId>, held: impl IntoIterator<Item = ObjectId>) -> Self {
+    pub fn new(
+        graph: &Rc<CommitGraph>,
+        wanted: impl IntoIterator<Item = ObjectId>,
+        held: impl IntoIterator<Item = ObjectId>,
+    ) -> Self {
         let mut state = Outgoing {
-            history: History::default(),
+            history: History::over(graph),
             queue: DateQueue::default(),
             open: 0,
             oldest: u64::MAX,
             found: Vec::new(),
             missing: Vec::new(),
         };
-        held.into_iter().for_each(|oid| state.put(oid, HELD));
-        wanted.into_iter().for_each(|oid| state.put(oid, WANTED));
+        let held = held.into_iter().map(|oid| (oid, HELD));
+        for (oid, mark) in held.chain(wanted.into_iter().map(|oid| (oid, WANTED))) {
+            let node = state.history.node(&oid);
+            state.put(node, mark);
+        }
         state
     }
 
@@ -67,58 +77,59 @@ impl Outgoing {
 
     /// The answer, or the commits to be read first, and up to `ahead` more that may be needed soon.
     pub fn step(&mut self, ahead: usize) -> Step<Lacking> {
-        loop {
+        for _ in 0..VISITS {
             if self.open == 0 && self.found.is_empty() {
                 return Step::Done(self.answer());
             }
             let settled = self.queue.settle(&self.history, ahead);
-            for oid in settled.missing {
-                self.leave(oid);
+            for node in settled.missing {
+                self.leave(node);
             }
             if !settled.needed.is_empty() {
                 return Step::Read(settled.needed);
             }
             let is_near = |date: &u64| self.open > 0 || date.saturating_add(SKEW) >= self.oldest;
-            let Some((oid, date)) = self.queue.first().filter(|(_, date)| is_near(date)) else {
+            let Some((node, date)) = self.queue.first().filter(|(_, date)| is_near(date)) else {
                 return Step::Done(self.answer());
             };
             self.queue.pop();
-            if self.leave(oid) {
+            if self.leave(node) {
                 self.oldest = self.oldest.min(date);
             }
-            let marks = self.history.marks(&oid).within(BOTH);
-            for parent in self.history.parents(&oid).iter() {
-                self.put(*parent, marks);
+            let marks = self.history.marks(node).within(BOTH);
+            for parent in self.history.parents(node) {
+                self.put(parent, marks);
             }
         }
+        Step::Busy
     }
 
     /// Notes that a commit left the queue; whether nobody is known to hold it.
-    fn leave(&mut self, oid: ObjectId) -> bool {
-        let marks = self.history.mark(oid, LEFT_QUEUE);
+    fn leave(&mut self, node: Node) -> bool {
+        let marks = self.history.mark(node, LEFT_QUEUE);
         if marks.has_any(HELD) {
             return false;
         }
         self.open = self.open.saturating_sub(1);
-        match self.history.get(&oid) {
-            Known::Missing => self.missing.push(oid),
-            Known::No | Known::Commit(_) => self.found.push(oid),
+        match self.history.known(node) {
+            Known::Missing => self.missing.push(node),
+            Known::No | Known::Commit { .. } => self.found.push(node),
         }
         true
     }
 
     /// Marks a commit; one that turns out to be held after all, with its ancestors.
-    fn put(&mut self, oid: ObjectId, marks: Marks) {
-        let mut stack = vec![oid];
-        while let Some(oid) = stack.pop() {
-            let before = self.history.mark(oid, marks);
+    fn put(&mut self, node: Node, marks: Marks) {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            let before = self.history.mark(node, marks);
             let (was, is) = (before.within(BOTH), before.and(marks).within(BOTH));
             if was == is {
                 continue;
             }
             if was == Marks::default() {
                 self.open += u64::from(!is.has_any(HELD));
-                self.queue.put(oid, &self.history);
+                self.queue.put(node, &self.history);
                 continue;
             }
             if was.has_any(HELD) {
@@ -126,7 +137,7 @@ impl Outgoing {
                 continue;
             }
             if before.has_any(LEFT_QUEUE) {
-                stack.extend(self.history.parents(&oid).iter());
+                stack.extend(self.history.parents(node));
             } else {
                 self.open = self.open.saturating_sub(1);
             }
@@ -134,19 +145,20 @@ impl Outgoing {
     }
 
     fn answer(&mut self) -> Lacking {
-        let is_held = |oid: &ObjectId| self.history.marks(oid).has_any(HELD);
-        let lacking = |oids: &[ObjectId]| oids.iter().copied().filter(|oid| !is_held(oid)).collect::<Vec<_>>();
+        let is_held = |node: Node| self.history.marks(node).has_any(HELD);
+        let lacking = |nodes: &[Node]| nodes.iter().copied().filter(|node| !is_held(*node)).collect::<Vec<_>>();
         let commits = lacking(&self.found);
-        let mut edges: Vec<ObjectId> = Vec::new();
+        let mut edges: Vec<Node> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for commit in &commits {
-            let parents = self.history.parents(commit);
-            edges.extend(parents.iter().filter(|oid| is_held(oid) && seen.insert(**oid)));
+            let parents = self.history.parents(*commit);
+            edges.extend(parents.filter(|parent| is_held(*parent) && seen.insert(*parent)));
         }
+        let oids = |nodes: Vec<Node>| nodes.into_iter().map(|node| self.history.oid(node)).collect();
         Lacking {
-            edges,
-            missing: lacking(&self.missing),
-            commits,
+            edges: oids(edges),
+            missing: oids(lacking(&self.missing)),
+            commits: oids(commits),
         }
     }
 }
@@ -175,10 +187,11 @@ mod tests {
 
     fn outgoing(graph: &Graph, want: &[u16], have: &[u16], ahead: usize) -> Lacking {
         let oids = |names: &[u16]| names.iter().map(|name| oid(*name)).collect::<Vec<_>>();
-        let mut machine = Outgoing::new(oids(want), oids(have));
+        let mut machine = Outgoing::new(&Rc::default(), oids(want), oids(have));
         loop {
             match machine.step(ahead) {
                 Step::Done(lacking) => return lacking,
+                Step::Busy => {}
                 Step::Read(wanted) => {
                     assert!(!wanted.is_empty());
                     for wanted in wanted {

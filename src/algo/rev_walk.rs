@@ -8,70 +8,122 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::Hash;
 
 use crate::format::oid::ObjectId;
 
 /// The commits still to be visited, by date.
-#[derive(Clone, Debug, Default)]
-pub struct Walk {
-    queue: BinaryHeap<Waiting>,
-    seen: HashSet<ObjectId>,
+///
+/// A commit is named by whatever whoever walks finds it by again: an id, or a number.
+#[derive(Clone, Debug)]
+pub struct Walk<C = ObjectId> {
+    queue: BinaryHeap<Waiting<C>>,
+    seen: HashSet<C>,
     pushed: u64,
     since: u64,
 }
 
-impl Walk {
+impl<C: Copy + Eq + Hash> Walk<C> {
     /// A walk that stops at commits older than `since` (seconds since 1970; 0 for none).
     pub fn new(since: u64) -> Self {
         Walk {
+            queue: BinaryHeap::new(),
+            seen: HashSet::new(),
+            pushed: 0,
             since,
-            ..Walk::default()
         }
     }
 
     /// A commit to be visited, with its committer's date. One that was pushed before is ignored.
-    pub fn push(&mut self, oid: ObjectId, date: u64) {
-        if self.seen.insert(oid) {
+    pub fn push(&mut self, commit: C, date: u64) {
+        if self.seen.insert(commit) {
             self.pushed += 1;
             self.queue.push(Waiting {
                 date,
                 order: self.pushed,
-                oid,
+                commit,
             });
         }
     }
 
     /// Whether the commit was pushed.
-    pub fn has_seen(&self, oid: &ObjectId) -> bool {
-        self.seen.contains(oid)
+    pub fn has_seen(&self, commit: &C) -> bool {
+        self.seen.contains(commit)
     }
 
     /// The newest commit that waits; of those of one date the one pushed first.
-    pub fn pop_newest(&mut self) -> Option<ObjectId> {
+    pub fn pop_newest(&mut self) -> Option<C> {
         // What is left is no newer: one that is too old ends the walk.
         let newest = self.queue.pop()?;
         if newest.date < self.since {
             self.queue.clear();
             return None;
         }
-        Some(newest.oid)
+        Some(newest.commit)
+    }
+
+    /// A walk that goes on from here while this one stays where it is: to see what will be needed.
+    pub fn ahead(&self) -> Ahead<'_, C> {
+        Ahead {
+            walk: self,
+            queue: self.queue.clone(),
+            seen: HashSet::new(),
+            pushed: self.pushed,
+        }
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Waiting {
-    date: u64,
-    order: u64,
-    oid: ObjectId,
+/// See [`Walk::ahead`].
+#[derive(Clone, Debug)]
+pub struct Ahead<'a, C> {
+    walk: &'a Walk<C>,
+    queue: BinaryHeap<Waiting<C>>,
+    seen: HashSet<C>,
+    pushed: u64,
 }
 
-impl Ord for Waiting {
+impl<C: Copy + Eq + Hash> Ahead<'_, C> {
+    /// As [`Walk::push`].
+    pub fn push(&mut self, commit: C, date: u64) {
+        if !self.walk.has_seen(&commit) && self.seen.insert(commit) {
+            self.pushed += 1;
+            self.queue.push(Waiting {
+                date,
+                order: self.pushed,
+                commit,
+            });
+        }
+    }
+
+    /// As [`Walk::pop_newest`].
+    pub fn pop_newest(&mut self) -> Option<C> {
+        let newest = self.queue.pop()?;
+        (newest.date >= self.walk.since).then_some(newest.commit)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Waiting<C> {
+    date: u64,
+    order: u64,
+    commit: C,
+}
+
+impl<C> PartialEq for Waiting<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<C> Eq for Waiting<C> {}
+
+impl<C> Ord for Waiting<C> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.date.cmp(&other.date).then_with(|| other.order.cmp(&self.order))
     }
 }
 
-impl PartialOrd for Waiting {
+impl<C> PartialOrd for Waiting<C> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -79,17 +131,17 @@ impl PartialOrd for Waiting {
 
 /// A commit that was visited, and the parents that were followed from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visited {
+pub struct Visited<C = ObjectId> {
     /// The commit.
-    pub oid: ObjectId,
+    pub oid: C,
     /// Its parents; those that were not visited themselves are ignored.
-    pub parents: Vec<ObjectId>,
+    pub parents: Vec<C>,
 }
 
 /// The indexes of `visited`, each commit before all of its parents, and a line of history kept
 /// together where that leaves a choice. `visited` is in the order of the walk.
-pub fn topological(visited: &[Visited]) -> Vec<usize> {
-    let index: HashMap<ObjectId, usize> = visited
+pub fn topological<C: Copy + Eq + Hash>(visited: &[Visited<C>]) -> Vec<usize> {
+    let index: HashMap<C, usize> = visited
         .iter()
         .enumerate()
         .map(|(at, commit)| (commit.oid, at))

@@ -69,6 +69,13 @@ pub struct TreeDiff {
     changes: Vec<FileChange>,
 }
 
+impl Folder {
+    /// Where it is, from the root, without a slash at the end; empty for the root.
+    pub fn path(&self) -> &[u8] {
+        self.prefix.strip_suffix(b"/").unwrap_or(&self.prefix)
+    }
+}
+
 impl TreeDiff {
     /// Of two trees; one that is not there is empty.
     pub fn new(old: Option<ObjectId>, new: Option<ObjectId>, scope: Scope) -> Self {
@@ -95,6 +102,11 @@ impl TreeDiff {
     /// How many files were found to differ so far, and how many folders wait.
     pub fn found(&self) -> usize {
         self.changes.len() + self.waiting.len()
+    }
+
+    /// How many files were found to differ so far.
+    pub fn changed(&self) -> usize {
+        self.changes.len()
     }
 
     /// Compares a folder, given the contents of its two trees: nothing for one that is not there.
@@ -127,6 +139,11 @@ impl TreeDiff {
         let Some(first) = old.or(new) else {
             return;
         };
+        // Most entries of most folders are the same, and need no path to say so.
+        let entry = |named: Option<&Named<'_>>| named.map(|named| named.entry);
+        if !self.scope.unchanged && entry(old) == entry(new) {
+            return;
+        }
         let mut path = [folder.prefix.as_slice(), first.name].concat();
         if first.entry.kind == EntryKind::Tree {
             let is_inside = folder.is_inside || self.scope.covers(&path, first.entry.kind);

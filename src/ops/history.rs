@@ -1,8 +1,11 @@
-//! Commits as the walks of [`crate::algo`] need them, read in batches, and tags peeled to them.
+//! Commits as the walks of [`crate::algo`] need them, from the stored commit-graph or else read in
+//! batches, and tags peeled to them.
 //! Nothing is fetched: where a commit is not stored, history ends.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
+use crate::algo::commit_graph::CommitGraph;
 use crate::algo::history::CommitInfo;
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
@@ -23,6 +26,8 @@ pub(crate) struct Commits<'a> {
     task: Task,
     odb: &'a Odb,
     shallow: HashSet<ObjectId>,
+    /// Once it was looked for.
+    graph: Option<Rc<CommitGraph>>,
     read: u64,
     /// How often something was read.
     times: usize,
@@ -57,9 +62,29 @@ impl<'a> Commits<'a> {
             task: task.clone(),
             odb,
             shallow: shallow.iter().copied().collect(),
+            graph: None,
             read: 0,
             times: 0,
         }
+    }
+
+    /// What is stored of history, for machines to walk; empty where there is no graph, or where it
+    /// does not hold: behind a shallow boundary.
+    pub async fn graph(&mut self) -> Outcome<Rc<CommitGraph>> {
+        if let Some(graph) = &self.graph {
+            return Ok(Rc::clone(graph));
+        }
+        let graph = match self.shallow.is_empty() {
+            true => Rc::clone(&self.task.race(self.odb.graph()).await?.commits),
+            false => Rc::default(),
+        };
+        self.graph = Some(Rc::clone(&graph));
+        Ok(graph)
+    }
+
+    /// See [`Task::checkpoint`].
+    pub async fn pause(&self) -> Outcome<()> {
+        Ok(self.task.checkpoint().await?)
     }
 
     /// How many commits a walk should ask for besides those it needs: the more the longer it goes
@@ -68,29 +93,39 @@ impl<'a> Commits<'a> {
         self.times.min(AHEAD)
     }
 
-    /// How many commits were read.
+    /// How many commits were read; those of the graph need not be.
     pub fn count(&self) -> u64 {
         self.read
     }
 
     /// What counts of commits, in the order asked; `None` where one is not stored, or is no commit.
     pub async fn read(&mut self, oids: &[ObjectId]) -> Outcome<Vec<Option<CommitInfo>>> {
-        let mut infos = Vec::with_capacity(oids.len());
-        for batch in oids.chunks(BATCH) {
+        let graph = self.graph().await?;
+        let in_graph = |oid: &ObjectId| {
+            let position = graph.find(oid)?;
+            Some(CommitInfo {
+                parents: graph.parents(position).map(|parent| graph.oid(parent)).collect(),
+                date: graph.date(position),
+            })
+        };
+        let mut infos: Vec<Option<CommitInfo>> = oids.iter().map(in_graph).collect();
+        let elsewhere = oids.iter().zip(&mut infos).filter(|(_, info)| info.is_none());
+        let mut elsewhere: Vec<_> = elsewhere.collect();
+        for batch in elsewhere.chunks_mut(BATCH) {
             self.task.checkpoint().await?;
-            let objects = self.task.race(self.odb.read_many(batch)).await?.at(Stage::Read)?;
-            for (oid, found) in batch.iter().zip(objects) {
+            let oids: Vec<ObjectId> = batch.iter().map(|(oid, _)| **oid).collect();
+            let objects = self.task.race(self.odb.read_many(&oids)).await?.at(Stage::Read)?;
+            for ((oid, info), found) in batch.iter_mut().zip(objects) {
                 let Some(found) = found.filter(|found| found.kind == Kind::Commit) else {
-                    infos.push(None);
                     continue;
                 };
                 self.read += 1;
                 let commit = object::commit(oid, &found.data)?;
                 let is_boundary = self.shallow.contains(oid);
-                infos.push(Some(CommitInfo {
+                **info = Some(CommitInfo {
                     parents: commit.parents().filter(|_| !is_boundary).collect(),
                     date: commit.date(),
-                }));
+                });
             }
         }
         Ok(infos)

@@ -20,10 +20,11 @@ pub async fn merge_base(task: &Task, repo: &Repository, one: &[u8], two: &[u8]) 
     let one = resolve_as(task, repo, one, Kind::Commit).await?;
     let two = resolve_as(task, repo, two, Kind::Commit).await?;
     let mut commits = Commits::new(task, &repo.odb, &shallow);
-    let mut machine = MergeBases::new(one, two);
+    let mut machine = MergeBases::new(&commits.graph().await?, one, two);
     loop {
         match machine.step(commits.ahead()) {
             Step::Read(oids) => commits.read_for(&oids, |oid, info| machine.provide(oid, info)).await?,
+            Step::Busy => task.checkpoint().await?,
             Step::Done(found) => return Ok(found),
         }
     }
@@ -35,10 +36,11 @@ pub async fn ahead_behind(task: &Task, repo: &Repository, left: &[u8], right: &[
     let left = resolve_as(task, repo, left, Kind::Commit).await?;
     let right = resolve_as(task, repo, right, Kind::Commit).await?;
     let mut commits = Commits::new(task, &repo.odb, &shallow);
-    let mut machine = AheadBehind::new(left, right);
+    let mut machine = AheadBehind::new(&commits.graph().await?, left, right);
     loop {
         match machine.step(commits.ahead()) {
             Step::Read(oids) => commits.read_for(&oids, |oid, info| machine.provide(oid, info)).await?,
+            Step::Busy => task.checkpoint().await?,
             Step::Done(counts) => return Ok(counts),
         }
     }
@@ -59,13 +61,14 @@ pub async fn is_ancestor(
     let (Some(old), Some(new)) = (peeled.follow(old).0, peeled.follow(new).0) else {
         return Ok(false);
     };
-    let mut machine = IsAncestor::new(old, new);
+    let mut machine = IsAncestor::new(&commits.graph().await?, old, new);
     for (oid, info) in peeled.commits {
         machine.provide(oid, Some(info));
     }
     loop {
         match machine.step(commits.ahead()) {
             Step::Read(oids) => commits.read_for(&oids, |oid, info| machine.provide(oid, info)).await?,
+            Step::Busy => task.checkpoint().await?,
             Step::Done(answer) => return Ok(answer),
         }
     }

@@ -6,6 +6,7 @@ pub mod cat;
 pub mod cherry_pick;
 pub mod clone;
 pub mod commit;
+pub mod commit_graph;
 pub mod compose;
 pub mod config;
 pub mod connectivity;

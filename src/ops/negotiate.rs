@@ -93,9 +93,11 @@ impl<'a> Haves<'a> {
     /// Looks at the local and the remote tips, and at local history back to the newest commit that
     /// a ref of the remote names and that is here.
     pub async fn prepare(task: &Task, odb: &'a Odb, options: Options<'_>) -> Outcome<Self> {
+        let mut commits = Commits::new(task, odb, options.shallow);
+        let graph = commits.graph().await?;
         let mut haves = Haves {
-            commits: Commits::new(task, odb, options.shallow),
-            negotiator: Negotiator::new(options.algorithm),
+            commits,
+            negotiator: Negotiator::new(options.algorithm, &graph),
             complete: HashSet::new(),
         };
         let complete: &[ObjectId] = if options.deepen { &[] } else { options.local_tips };
@@ -197,6 +199,7 @@ impl<'a> Haves<'a> {
             match self.negotiator.next(AHEAD.min(count - haves.len() - 1)) {
                 Step::Read(oids) => self.read(&oids).await?,
                 Step::Done(Some(oid)) => haves.push(oid),
+                Step::Busy => {}
                 Step::Done(None) => break,
             }
         }
@@ -207,6 +210,7 @@ impl<'a> Haves<'a> {
         loop {
             match self.negotiator.ack(oid) {
                 Ok(Step::Read(oids)) => self.read(&oids).await?,
+                Ok(Step::Busy) => {}
                 Ok(Step::Done(was_common)) => return Ok(was_common),
                 Err(NotTold) => {
                     let message = format!("the server acknowledged {oid}, of which it was not told");

@@ -4,6 +4,7 @@
 mod marked;
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::object::Kind;
@@ -95,7 +96,7 @@ async fn walk(task: &Task, repo: &Repository, rev: &[u8], revision: &Revision<'_
             Step::Parent(nth) => parent(task, repo, rev, oid, *nth, &mut boundary).await?,
             Step::Ancestor(count) => {
                 oid = peel_to(task, repo, rev, oid, Goal::Kind(Kind::Commit)).await?;
-                for _ in 0..*count {
+                for _ in 0..ancestor_in_graph(task, repo, &mut oid, *count).await? {
                     oid = parent(task, repo, rev, oid, 1, &mut boundary).await?;
                 }
                 oid
@@ -103,6 +104,25 @@ async fn walk(task: &Task, repo: &Repository, rev: &[u8], revision: &Revision<'_
         };
     }
     Ok(oid)
+}
+
+/// Follows first parents as far as the commit-graph knows them; answers how many are left.
+async fn ancestor_in_graph(task: &Task, repo: &Repository, oid: &mut ObjectId, count: u32) -> Outcome<u32> {
+    let mut left = count;
+    if left > 0 {
+        let graph = Rc::clone(&task.race(repo.odb.graph()).await?.commits);
+        let Some(mut position) = graph.find(oid) else {
+            return Ok(left);
+        };
+        while left > 0
+            && let Some(parent) = graph.parents(position).next()
+        {
+            task.checkpoint().await?;
+            (position, left) = (parent, left - 1);
+        }
+        *oid = graph.oid(position);
+    }
+    Ok(left)
 }
 
 /// The n-th parent of a commit, counted from 1. A commit at the shallow boundary has none.

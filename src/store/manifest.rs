@@ -1,4 +1,4 @@
-//! Which packs are live, and the sweep of what belongs to none of them.
+//! Which packs are live, and the sweep of what belongs to none of them, nor to the commit-graph.
 //!
 //! ```text
 //! table meta     key: "manifest"    kind M    serial u64, pack ids in descending order
@@ -10,6 +10,7 @@
 
 use std::rc::Rc;
 
+use super::commit_graph;
 use super::error::{Fault, StoreError};
 use super::pack_store::{LivePack, PACK_ROW, PackId, pack_row_key};
 use super::row;
@@ -130,10 +131,12 @@ impl List {
     }
 }
 
-/// Removes the rows of packs that are not live: never published, or retired. Only for the holder
+/// Removes the rows of packs that are not live (never published, or retired), and of files of the
+/// commit-graph that its list does not name. Only for the holder
 /// of the writer's lock. Answers how many packs it removed.
 pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
     let live = Manifest::load(backend, &Manifest::default()).await?;
+    let graph = commit_graph::live(backend).await?;
     let mut swept = 0;
     for table in [Table::Chunks, Table::Index] {
         // From the first key of one pack to the first key of the next: one read for each pack.
@@ -148,7 +151,7 @@ pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
                 after = Some(key);
                 continue;
             };
-            if !live.has(id) {
+            if !live.has(id) && !graph.contains(&id) {
                 remove_rows(backend, id).await?;
                 swept += 1;
             }

@@ -11,6 +11,7 @@
 //!              config        C      the text of git-config(1)
 //!              manifest      M      see `manifest`
 //!              pack + id     P      see `pack_store`
+//!              commit-graph  K      see `commit_graph`
 //! ```
 
 use std::rc::Rc;
@@ -27,8 +28,8 @@ pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const GENERATION: &[u8] = b"generation";
 const URL: &[u8] = b"url";
 const STATS: &[u8] = b"stats";
-const SHALLOW: &[u8] = b"shallow";
-const CONFIG: &[u8] = b"config";
+pub(crate) const SHALLOW: &[u8] = b"shallow";
+pub(crate) const CONFIG: &[u8] = b"config";
 
 /// Figures kept with a repository, so that listing repositories reads one row each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

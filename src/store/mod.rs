@@ -6,6 +6,7 @@
 //! | `manifest` | which packs are live, and the sweep of what dead writers left |
 //! | [`pack_store`] | packs as rows of pack bytes, written while they arrive |
 //! | [`index`] | the rows that tell where an object is |
+//! | `commit_graph` | the stored commit-graph, which makes walks over history quick |
 //! | `cruft` | since when objects are unreachable |
 //! | [`objects`] | objects stored one row each |
 //! | [`odb`] | verified reads of both |
@@ -17,6 +18,7 @@
 //! | [`contract`] | what every backend must do, as tests |
 
 pub mod catalog;
+pub(crate) mod commit_graph;
 pub mod contract;
 pub(crate) mod cruft;
 mod error;

@@ -7,6 +7,7 @@
 
 pub(crate) mod census;
 mod chain;
+mod commits;
 mod locate;
 mod oids;
 pub(crate) mod raw;
@@ -21,6 +22,7 @@ use locate::find;
 pub use oids::Oids;
 pub use stream::ObjectStream;
 
+use super::commit_graph::GraphCache;
 use super::error::StoreError;
 use super::index::{Block, Shard};
 use super::lru::Lru;
@@ -85,10 +87,11 @@ impl Default for OdbLimits {
 /// The objects of one repository. Every object that is handed out was hashed after it was read
 /// from storage.
 pub struct Odb {
-    backend: Rc<dyn Backend>,
+    pub(super) backend: Rc<dyn Backend>,
     limits: OdbLimits,
     list: RefCell<Rc<Manifest>>,
     caches: RefCell<Caches>,
+    pub(super) graph: RefCell<GraphCache>,
 }
 
 /// No cache is borrowed across an await.
@@ -123,6 +126,7 @@ impl Odb {
             backend,
             limits,
             list: RefCell::new(Rc::new(list)),
+            graph: RefCell::default(),
             caches: RefCell::new(Caches {
                 shards: Lru::new(limits.index_cache / 2),
                 shards_read: HashMap::new(),

@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 pub(crate) use self::logs::begins_log;
 use self::logs::{Logs, Reason};
+use super::commit_graph::Chain;
 use super::error::{RefProblem, StoreError};
 use super::manifest;
 use super::meta::{self, Meta, Stats};
@@ -274,6 +275,11 @@ impl<'w> Publication<'w> {
     /// Where the repository comes from, without userinfo; empty: from nowhere.
     pub fn url(&mut self, url: String) -> &mut Self {
         self.change(meta::put_url(&url))
+    }
+
+    /// The files that make up the commit-graph.
+    pub(crate) fn commit_graph(&mut self, chain: &Chain) -> Result<&mut Self, StoreError> {
+        Ok(self.change(chain.put()?))
     }
 
     /// The figures kept with the repository.

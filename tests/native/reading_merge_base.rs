@@ -7,7 +7,7 @@ use gitside::error::{Code, Failure};
 use gitside::format::oid::ObjectId;
 use gitside::ops::merge_base::{ahead_behind, is_ancestor, merge_base};
 
-use crate::history::{Loaded, generate, load};
+use crate::history::{GRAPHS, Loaded, generate, load};
 use crate::pack_oracle::{Random, Scratch, git};
 use crate::support::block_on;
 
@@ -57,7 +57,10 @@ fn random_pairs_of_generated_histories() {
         let what = format!("seed {seed}");
         block_on(async {
             let loaded = load(generate(&format!("merge-base-{seed}"), seed as u64, commits, skewed)).await;
-            check(&loaded, &what, 120, skewed).await;
+            for graph in GRAPHS {
+                loaded.write_graph(graph).await;
+                check(&loaded, &format!("{what} {graph:?}"), 120, skewed).await;
+            }
         });
     }
 }

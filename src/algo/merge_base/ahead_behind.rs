@@ -1,7 +1,10 @@
 //! How many commits two histories have that the other has not: what `limit_list` of git's
 //! revision.c leaves of `left...right`.
 
-use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Step};
+use std::rc::Rc;
+
+use crate::algo::commit_graph::CommitGraph;
+use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Node, Step, VISITS};
 use crate::format::oid::ObjectId;
 
 const LEFT: Marks = Marks::bit(0);
@@ -38,16 +41,18 @@ pub struct AheadBehind {
 
 impl AheadBehind {
     /// Of these two.
-    pub fn new(left: ObjectId, right: ObjectId) -> Self {
+    pub fn new(graph: &Rc<CommitGraph>, left: ObjectId, right: ObjectId) -> Self {
         let mut state = AheadBehind {
-            history: History::default(),
+            history: History::over(graph),
             queue: DateQueue::default(),
             counts: Counts::default(),
             single: 0,
             oldest: u64::MAX,
         };
-        state.put(left, LEFT);
-        state.put(right, RIGHT);
+        for (oid, side) in [(left, LEFT), (right, RIGHT)] {
+            let node = state.history.node(&oid);
+            state.put(node, side);
+        }
         state
     }
 
@@ -58,41 +63,42 @@ impl AheadBehind {
 
     /// The counts; `ahead` as for [`super::MergeBases::step`].
     pub fn step(&mut self, ahead: usize) -> Step<Counts> {
-        loop {
+        for _ in 0..VISITS {
             if self.single == 0 && self.counts == Counts::default() {
                 return Step::Done(self.counts);
             }
             let settled = self.queue.settle(&self.history, ahead);
-            for oid in settled.missing {
-                self.leave(oid);
+            for node in settled.missing {
+                self.leave(node);
             }
             if !settled.needed.is_empty() {
                 return Step::Read(settled.needed);
             }
             let is_near = |date: &u64| self.single > 0 || date.saturating_add(SKEW) >= self.oldest;
-            let Some((oid, date)) = self.queue.first().filter(|(_, date)| is_near(date)) else {
+            let Some((node, date)) = self.queue.first().filter(|(_, date)| is_near(date)) else {
                 return Step::Done(self.counts);
             };
             self.queue.pop();
-            if self.leave(oid) {
+            if self.leave(node) {
                 self.oldest = self.oldest.min(date);
             }
-            let sides = self.history.marks(&oid).within(BOTH);
-            for parent in self.history.parents(&oid).iter() {
-                self.put(*parent, sides);
+            let sides = self.history.marks(node).within(BOTH);
+            for parent in self.history.parents(node) {
+                self.put(parent, sides);
             }
         }
+        Step::Busy
     }
 
     /// Notes that a commit left the queue, and counts it where it is on one side only: whether it
     /// is.
-    fn leave(&mut self, oid: ObjectId) -> bool {
-        let sides = self.history.mark(oid, LEFT_QUEUE).within(BOTH);
+    fn leave(&mut self, node: Node) -> bool {
+        let sides = self.history.mark(node, LEFT_QUEUE).within(BOTH);
         if sides == BOTH {
             return false;
         }
         self.single = self.single.saturating_sub(1);
-        if matches!(self.history.get(&oid), Known::Missing) {
+        if self.history.known(node) == Known::Missing {
             return false;
         }
         match sides == LEFT {
@@ -104,24 +110,24 @@ impl AheadBehind {
 
     /// Puts a commit on a side, or on both. One that was counted as being on one side only, and
     /// its ancestors, are counted no more.
-    fn put(&mut self, oid: ObjectId, sides: Marks) {
-        let mut stack = vec![oid];
-        while let Some(oid) = stack.pop() {
-            let before = self.history.mark(oid, sides);
+    fn put(&mut self, node: Node, sides: Marks) {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            let before = self.history.mark(node, sides);
             let (was, is) = (before.within(BOTH), before.and(sides).within(BOTH));
             if was == is {
                 continue;
             }
             if was == Marks::default() {
                 self.single += u64::from(is != BOTH);
-                self.queue.put(oid, &self.history);
+                self.queue.put(node, &self.history);
                 continue;
             }
             if !before.has_any(LEFT_QUEUE) {
                 self.single = self.single.saturating_sub(1);
                 continue;
             }
-            if matches!(self.history.get(&oid), Known::Commit(_)) {
+            if matches!(self.history.known(node), Known::Commit { .. }) {
                 let counts = &mut self.counts;
                 let count = if was == LEFT {
                     &mut counts.ahead
@@ -130,7 +136,7 @@ impl AheadBehind {
                 };
                 *count = count.saturating_sub(1);
             }
-            stack.extend(self.history.parents(&oid).iter());
+            stack.extend(self.history.parents(node));
         }
     }
 }

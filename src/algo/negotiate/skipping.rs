@@ -5,9 +5,11 @@
 //! such commits come in the order in which they entered. Thus only what leaves the queue is read.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::{NotTold, Step};
-use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks};
+use crate::algo::commit_graph::CommitGraph;
+use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Node};
 use crate::format::oid::ObjectId;
 
 /// Both sides have it, and know.
@@ -25,10 +27,10 @@ const TOLD: Marks = Marks::bit(4);
 pub(super) struct Skipping {
     history: History,
     /// Of what was told, that which git would have read by now.
-    read: HashSet<ObjectId>,
+    read: HashSet<Node>,
     queue: DateQueue,
     /// Of commits of the queue; none is (0, 0).
-    skips: HashMap<ObjectId, Skip>,
+    skips: HashMap<Node, Skip>,
     /// How many commits of the queue are not common. When there are none the walk ends.
     non_common: usize,
 }
@@ -60,88 +62,99 @@ impl Skip {
 }
 
 impl Skipping {
+    pub fn new(graph: &Rc<CommitGraph>) -> Self {
+        Skipping {
+            history: History::over(graph),
+            ..Skipping::default()
+        }
+    }
+
     pub fn provide(&mut self, oid: ObjectId, info: Option<CommitInfo>) {
         self.history.provide(oid, info);
     }
 
     pub fn look_at(&mut self, oid: ObjectId, info: CommitInfo) {
         self.history.provide(oid, Some(info));
-        self.read.insert(oid);
+        let node = self.history.node(&oid);
+        self.read.insert(node);
     }
 
     pub fn known_common(&mut self, oid: ObjectId) {
-        if !self.history.marks(&oid).has_any(SEEN) {
-            self.push(oid, ADVERTISED);
+        let node = self.history.node(&oid);
+        if !self.history.marks(node).has_any(SEEN) {
+            self.push(node, ADVERTISED);
         }
     }
 
     pub fn add_tip(&mut self, oid: ObjectId) {
-        if !self.history.marks(&oid).has_any(SEEN) {
-            self.push(oid, Marks::default());
+        let node = self.history.node(&oid);
+        if !self.history.marks(node).has_any(SEEN) {
+            self.push(node, Marks::default());
         }
     }
 
     pub fn next(&mut self, ahead: usize) -> Step<Option<ObjectId>> {
         loop {
-            let Some((oid, _)) = self.queue.first().filter(|_| self.non_common > 0) else {
+            let Some((node, _)) = self.queue.first().filter(|_| self.non_common > 0) else {
                 return Step::Done(None);
             };
-            if matches!(self.history.get(&oid), Known::No) {
-                let unread = |oid: &&ObjectId| matches!(self.history.get(oid), Known::No);
-                let soon = self.queue.iter().take(ahead + 1).filter(unread);
-                return Step::Read(soon.copied().collect());
+            if self.history.known(node) == Known::No {
+                let soon = self.queue.iter().take(ahead + 1);
+                let unread = soon.filter(|node| self.history.known(*node) == Known::No);
+                return Step::Read(unread.map(|node| self.history.oid(node)).collect());
             }
             self.queue.pop();
-            self.read.insert(oid);
-            let is_common = self.history.mark(oid, POPPED).has_any(COMMON);
+            self.read.insert(node);
+            let is_common = self.history.mark(node, POPPED).has_any(COMMON);
             if !is_common {
                 self.non_common = self.non_common.saturating_sub(1);
             }
-            let skip = self.skips.remove(&oid).unwrap_or_default();
+            let skip = self.skips.remove(&node).unwrap_or_default();
             let mut goes_on = false;
-            for parent in self.history.parents(&oid).iter() {
-                goes_on |= self.push_parent(oid, skip, *parent);
+            for parent in self.history.parents(node) {
+                goes_on |= self.push_parent(node, skip, parent);
             }
             // One with no parents, or none that are still to come, is told although it would be
             // skipped; one that is not here never is.
             let is_due = skip.left == 0 || !goes_on;
-            if !is_common && is_due && matches!(self.history.get(&oid), Known::Commit(_)) {
-                self.history.mark(oid, TOLD);
-                return Step::Done(Some(oid));
+            if !is_common && is_due && matches!(self.history.known(node), Known::Commit { .. }) {
+                self.history.mark(node, TOLD);
+                return Step::Done(Some(self.history.oid(node)));
             }
         }
     }
 
     pub fn ack(&mut self, oid: &ObjectId) -> Result<Step<bool>, NotTold> {
-        let marks = self.history.marks(oid);
+        let node = self.history.find(oid).ok_or(NotTold)?;
+        let marks = self.history.marks(node);
         if !marks.has_any(TOLD) {
             return Err(NotTold);
         }
-        self.mark_common(*oid);
+        self.mark_common(node);
         Ok(Step::Done(marks.has_any(COMMON)))
     }
 
     /// `rev_list_push`.
-    fn push(&mut self, oid: ObjectId, mark: Marks) {
-        self.history.mark(oid, mark.and(SEEN));
-        let date = match self.history.get(&oid) {
-            Known::Commit(info) if self.read.contains(&oid) => info.date,
+    fn push(&mut self, node: Node, mark: Marks) {
+        self.history.mark(node, mark.and(SEEN));
+        let date = match self.history.known(node) {
+            Known::Commit { date } if self.read.contains(&node) => date,
             _ => 0,
         };
-        self.queue.put_as_of(oid, date);
+        self.queue.put_as_of(node, date);
         self.non_common += 1;
     }
 
     /// Answers whether the parent is still to come: where clocks were wrong it may have gone.
-    fn push_parent(&mut self, child: ObjectId, skip: Skip, parent: ObjectId) -> bool {
-        let marks = self.history.marks(&parent);
+    fn push_parent(&mut self, child: Node, skip: Skip, parent: Node) -> bool {
+        let marks = self.history.marks(parent);
         if marks.has_any(POPPED) {
             return false;
         }
         if !marks.has_any(SEEN) {
             self.push(parent, Marks::default());
         }
-        if self.history.marks(&child).has_any(COMMON.and(ADVERTISED)) {
+        if self.history.marks(child).has_any(COMMON.and(ADVERTISED)) {
             self.mark_common(parent);
         } else {
             let next = skip.next();
@@ -154,23 +167,23 @@ impl Skipping {
     }
 
     /// Marks a commit of the queue, or one that left it, and such ancestors as common.
-    fn mark_common(&mut self, oid: ObjectId) {
-        if self.history.mark(oid, COMMON).has_any(COMMON) {
+    fn mark_common(&mut self, node: Node) {
+        if self.history.mark(node, COMMON).has_any(COMMON) {
             return;
         }
-        let mut stack = vec![oid];
-        while let Some(oid) = stack.pop() {
-            if !self.history.marks(&oid).has_any(POPPED) {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            if !self.history.marks(node).has_any(POPPED) {
                 self.non_common = self.non_common.saturating_sub(1);
             }
-            if !self.read.contains(&oid) {
+            if !self.read.contains(&node) {
                 continue;
             }
-            for parent in self.history.parents(&oid).iter() {
+            for parent in self.history.parents(node) {
                 let marks = self.history.marks(parent);
                 if marks.has_any(SEEN) && !marks.has_any(COMMON) {
-                    self.history.mark(*parent, COMMON);
-                    stack.push(*parent);
+                    self.history.mark(parent, COMMON);
+                    stack.push(parent);
                 }
             }
         }

@@ -36,7 +36,7 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn new(graph: &'a Graph, algorithm: Algorithm, common: &[u16], tips: &[u16]) -> Self {
-        let mut negotiator = Negotiator::new(algorithm);
+        let mut negotiator = Negotiator::new(algorithm, &Rc::default());
         for name in common.iter().chain(tips) {
             negotiator.look_at(oid(*name), info(graph, *name).unwrap());
         }
@@ -65,6 +65,7 @@ impl<'a> Told<'a> {
             match self.negotiator.next(self.ahead) {
                 Step::Read(oids) => self.provide(oids),
                 Step::Done(Some(oid)) => told.push(name(oid)),
+                Step::Busy => {}
                 Step::Done(None) => break,
             }
         }
@@ -75,6 +76,7 @@ impl<'a> Told<'a> {
         loop {
             match self.negotiator.ack(&oid(of)).unwrap() {
                 Step::Read(oids) => self.provide(oids),
+                Step::Busy => {}
                 Step::Done(was_common) => return was_common,
             }
         }

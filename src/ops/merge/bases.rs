@@ -46,10 +46,11 @@ impl<'a> Bases<'a> {
 
     /// The best common ancestors, the newest first.
     pub async fn of(&mut self, one: ObjectId, two: ObjectId) -> Outcome<Vec<ObjectId>> {
-        let mut machine = MergeBases::new(one, two);
+        let mut machine = MergeBases::new(&self.commits.graph().await?, one, two);
         loop {
             match machine.step(self.commits.ahead()) {
                 Step::Done(found) => return Ok(found),
+                Step::Busy => self.commits.pause().await?,
                 Step::Read(oids) => {
                     let invented = |oid: &ObjectId| self.invented.get(oid).cloned();
                     let (mine, stored): (Vec<ObjectId>, _) = oids.iter().partition(|oid| invented(oid).is_some());

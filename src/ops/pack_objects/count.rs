@@ -159,10 +159,11 @@ async fn outgoing(
 ) -> Outcome<Lacking> {
     loop {
         let mut commits = Commits::new(task, &repo.odb, shallow);
-        let mut machine = Outgoing::new(want.iter().copied(), have.iter().copied());
+        let mut machine = Outgoing::new(&commits.graph().await?, want.iter().copied(), have.iter().copied());
         let lacking = loop {
             match machine.step(commits.ahead()) {
                 Step::Read(oids) => commits.read_for(&oids, |oid, info| machine.provide(oid, info)).await?,
+                Step::Busy => task.checkpoint().await?,
                 Step::Done(lacking) => break lacking,
             }
         };

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use gitside::format::oid::ObjectId;
 use gitside::format::pack::PackIndex;
 use gitside::host::Host;
-use gitside::ops::Repository;
+use gitside::ops::{Repository, commit_graph};
 use gitside::store::catalog::Catalog;
 use gitside::store::pack_store::PackSink;
 use gitside::store::publish::{Publication, RefUpdate};
@@ -333,4 +333,57 @@ fn refs(path: &Path) -> Vec<RefUpdate> {
 fn shallow(path: &Path) -> Vec<ObjectId> {
     let text = std::fs::read_to_string(path.join("shallow")).unwrap_or_default();
     text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// How much of a history its commit-graph knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graph {
+    /// There is none.
+    None,
+    /// The ancestors of an old commit.
+    Part,
+    /// All, in a file on top of the other.
+    Whole,
+}
+
+/// From less to more: what a test asks for is to be the same with each.
+pub const GRAPHS: [Graph; 3] = [Graph::None, Graph::Part, Graph::Whole];
+
+impl Loaded {
+    /// Writes the commit-graph, to be used from now on.
+    pub async fn write_graph(&self, how_much: Graph) {
+        let options = commit_graph::Options::default();
+        let write = async || {
+            let report = commit_graph::write(&self.task, &self.repo, options).await.unwrap();
+            assert!(report.added > 0 && report.filters > 0, "{report:?}");
+        };
+        match how_much {
+            Graph::None => {}
+            Graph::Whole => write().await,
+            Graph::Part => {
+                let refs = self.repo.refs.list(b"").await.unwrap();
+                let old = Target::Direct(self.oid("refs/heads/side/51^{commit}"));
+                for found in &refs {
+                    self.point(&found.name, Some(old.clone())).await;
+                }
+                write().await;
+                for found in refs {
+                    self.point(&found.name, Some(found.target)).await;
+                }
+            }
+        }
+    }
+
+    /// Changes a ref, whatever it was.
+    pub async fn point(&self, name: &[u8], new: Option<Target>) {
+        let writer = self.repo.writer(&self.task).await.unwrap();
+        let mut publication = Publication::new(&writer);
+        publication.update(RefUpdate {
+            name: name.to_vec(),
+            expect: None,
+            new,
+            peeled: None,
+        });
+        publication.commit().await.unwrap();
+    }
 }
