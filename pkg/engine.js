@@ -8,6 +8,7 @@
 import init, { Engine as Exports, Operation, restart } from './wasm/gitside.js';
 import { describe, internal } from './errors.js';
 import { startHelper } from './helpers.js';
+import { Upkeep } from './upkeep.js';
 
 /** @typedef {import('./errors.js').ErrorData} ErrorData */
 /** @typedef {import('./rpc.js').Outcome} Outcome */
@@ -20,6 +21,9 @@ import { startHelper } from './helpers.js';
  * A repository as the caller names it: `key` is the caller's own, the rest finds it again.
  * @typedef {{ key: number, storage: string, name: string, id: string }} Reference
  */
+
+/** Calls after which there may be more history than before, or more than was looked at when the tab was closed. */
+const GROWS = new Set(['clone', 'open', 'fetch', 'pull', 'gc', 'commit', 'merge', 'cherryPick', 'revert', 'updateRefs']);
 
 /** All engines share the module's one instance. @type {Set<WasmEngine>} */
 const living = new Set();
@@ -77,6 +81,7 @@ class WasmEngine {
   /** Cancelled calls that still clean up, by the repository they had in hand. @type {Map<string, Promise<unknown>>} */
   #ending = new Map();
   #exports = new Exports((/** @type {string} */ words) => (this.#lastWords = words), startHelper);
+  #upkeep = new Upkeep((key) => this.#keepUp(key));
 
   constructor() {
     living.add(this);
@@ -85,6 +90,7 @@ class WasmEngine {
   /** @type {Runner['run']} */
   run(method, args, callbacks) {
     if (this.#dead) return { outcome: Promise.resolve({ error: this.#dead }), cancel: () => true };
+    this.#upkeep.pause();
     let cancelled = false;
     let ended = false;
     /** @type {Operation | undefined} */
@@ -102,6 +108,8 @@ class WasmEngine {
           ended = true;
           this.#pending.delete(resolve);
           if (!this.#dead) operation?.free();
+          if ('value' in outcome && GROWS.has(method)) this.#upkeep.note(typeof args[0] === 'number' ? args[0] : /** @type {Reference} */ (args[0]).key);
+          if (this.#pending.size === 0) this.#upkeep.resume();
           resolve(outcome);
         });
     });
@@ -120,6 +128,7 @@ class WasmEngine {
     const [cursor, repository] = [this.#cursors.get(key), this.#repositories.get(key)];
     this.#cursors.delete(key);
     this.#repositories.delete(key);
+    this.#upkeep.forget(key);
     const reviving = this.#reviving.get(key);
     if (reviving) reviving.closed = true;
     if (this.#dead) return;
@@ -139,12 +148,31 @@ class WasmEngine {
       retryable: true,
     });
     living.delete(this);
+    this.#upkeep.end();
     this.#repositories.clear();
     this.#cursors.clear();
     // First, so that whoever hears of a failed call calls a new engine.
     this.#announce(this.#dead);
     for (const end of this.#pending) end({ error: this.#dead });
     this.#pending.clear();
+  }
+
+  /**
+   * Begins the upkeep of a repository that is open.
+   * @param {number} key @returns {import('./upkeep.js').Work | null}
+   */
+  #keepUp(key) {
+    const repository = this.#repositories.get(key);
+    if (this.#dead || !repository) return null;
+    const operation = new Operation({});
+    const done = repository.upkeep(operation).finally(() => {
+      if (!this.#dead) operation.free();
+    });
+    return {
+      // What fails is not worth telling, but for a trap: whoever calls next needs a new instance.
+      done: done.catch((thrown) => (this.#failure(thrown), true)),
+      cancel: () => this.#dead || operation.cancel(),
+    };
   }
 
   /** @param {string} method @param {Operation} operation @param {any[]} args @returns {Promise<unknown>} */

@@ -1,4 +1,4 @@
-//! The call of a repository that packs it anew.
+//! The calls of a repository that keep it in order.
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -7,10 +7,18 @@ use super::operation::Operation;
 use super::options::Fields;
 use super::repository::RepositoryHandle;
 use super::value::{Record, number};
+use crate::ops::commit_graph;
 use crate::ops::gc::{self, Grace};
 
 #[wasm_bindgen]
 impl RepositoryHandle {
+    /// Does what makes later calls quick and nobody waits for. Answers whether all is done; if not,
+    /// somebody else was at it.
+    pub fn upkeep(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        operation.run(|task| async move { commit_graph::upkeep(&task, &repository).await })
+    }
+
     /// Packs the repository anew; options as `pkg/options.js` makes them of `GcOptions`. Answers
     /// `GcResult`.
     pub fn gc(&self, operation: &Operation, options: JsValue) -> Promise {
