@@ -192,7 +192,7 @@ async fn take_in(
     if unpacked.is_some() {
         sink.hold(UNPACK_BYTES);
     }
-    let mut crew = Crew::default();
+    let mut crew = None;
     let scanned = scan(task, &mut sink, source, intake, &mut noted, &mut unpacked, &mut crew).await?;
     if scanned.objects() == 0 {
         return Ok(Received {
@@ -204,7 +204,15 @@ async fn take_in(
     let mut staged = sink.finish().await.at(Stage::Receive)?;
     if unpacked.is_none() && scanned.knows_bases() {
         let families = Families::new(scanned);
-        let index = apart::resolve(task, intake, &mut staged, families, crew, &mut noted).await?;
+        let index = apart::resolve(
+            task,
+            intake,
+            &mut staged,
+            families,
+            crew.unwrap_or_default(),
+            &mut noted,
+        )
+        .await?;
         report(task, Phase::Writing, 0, None, None);
         let objects = distinct(&index);
         return keep(staged, index, objects, intake, noted).await;
@@ -260,7 +268,7 @@ async fn scan(
     intake: &Intake<'_>,
     noted: &mut Noted,
     unpacked: &mut Option<Unpacked>,
-    crew: &mut Crew,
+    crew: &mut Option<Crew>,
 ) -> Outcome<ScannedPack> {
     let mut scanner = PackScanner::new(intake.limits);
     let mut done = 0;
@@ -294,8 +302,8 @@ async fn scan(
             *unpacked = None;
             sink.hold(0);
         }
-        if crew.is_empty() && scanner.bytes() > CREW_BYTES {
-            *crew = Crew::start(intake.threads, intake.seed, &intake.limits);
+        if scanner.bytes() > CREW_BYTES {
+            crew.get_or_insert_with(|| Crew::start(intake.threads, intake.seed, &intake.limits));
         }
         sink.write(&bytes).await.at(Stage::Receive)?;
         let total = scanner.declared().map(u64::from);

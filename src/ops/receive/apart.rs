@@ -69,11 +69,6 @@ impl Crew {
         Crew(std::iter::from_fn(start).collect())
     }
 
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn is_idle(&self) -> bool {
         self.0.iter().all(|member| member.calls.is_empty())
     }
