@@ -12,7 +12,7 @@ use crate::algo::rev_walk::Walk;
 use crate::error::Outcome;
 use crate::format::commit_graph::{Filters, PathKeys};
 use crate::format::oid::ObjectId;
-use crate::format::tree::EntryKind;
+use crate::format::tree::{self, EntryKind};
 use crate::ops::path::{Entry, PathFinder};
 use crate::task::Task;
 
@@ -151,10 +151,5 @@ impl Simplify {
 
 /// An empty directory counts as nothing: no difference of files shows it.
 fn is_empty_directory(entry: &Entry) -> bool {
-    /// The id of the tree without entries.
-    const EMPTY_TREE: ObjectId = ObjectId::new([
-        0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee,
-        0x49, 0x04,
-    ]);
-    entry.kind == EntryKind::Tree && entry.oid == EMPTY_TREE
+    entry.kind == EntryKind::Tree && entry.oid == tree::EMPTY
 }
