@@ -2,12 +2,10 @@
 // beside the page, grows with the history, and calls are answered all the while.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser } from './support/browser.mjs';
 import { prepare } from './support/client.mjs';
-import { Repositories } from './support/repos.mjs';
+import { gitText, Repositories } from './support/repos.mjs';
 import { startServer } from './support/server.mjs';
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */ let server;
@@ -17,8 +15,7 @@ let expected = '';
 
 before(async () => {
   repositories.history('upkeep', { commits: 300, files: 60, bytes: 1_000_000 });
-  const git = (/** @type {string[]} */ ...args) => execFileSync('git', ['-C', path.join(repositories.folder, 'upkeep.git'), ...args], { encoding: 'utf8' });
-  expected = git('log', '--format=%H', 'HEAD');
+  expected = gitText(repositories.path('upkeep'), 'log', '--format=%H', 'HEAD');
   server = await startServer({ git: repositories.folder });
   browser = await Browser.start();
 });
@@ -81,9 +78,9 @@ for (const worker of [true, false]) {
       },
       /** @type {const} */ ([server.url('/test/upkeep.git'), `upkeep-${worker}`, worker]),
     );
-    assert.equal(`${seen.before}\n`, expected);
+    assert.equal(seen.before, expected);
     assert.equal(seen.after, seen.before);
-    assert.equal(`${seen.grown}\n`, `${seen.oid}\n${expected}`);
+    assert.equal(seen.grown, `${seen.oid}\n${expected}`);
     assert.deepEqual(seen.bases, [expected.split('\n')[99]]);
     await page.close();
   });

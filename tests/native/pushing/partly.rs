@@ -1,7 +1,5 @@
 //! Pushes from repositories that have not everything: shallow and partial clones.
 
-use std::rc::Rc;
-
 use gitside::error::Code;
 use gitside::format::object::Kind;
 use gitside::format::oid::ObjectId;
@@ -20,6 +18,16 @@ fn clone_of(world: &World, options: clone::Options) -> Repository {
     let host = host();
     let url = world.server.url("/up.git");
     block_on(clone::clone(&host, &world.fresh_task(), &url, "part", &options)).unwrap()
+}
+
+/// A clone without files of what then has a file that it left there.
+fn partial_clone(world: &World) -> Repository {
+    commit(&world.up, "main", "large", "left there\n");
+    let options = clone::Options {
+        filter: Some("blob:none".to_owned()),
+        ..clone::Options::default()
+    };
+    clone_of(world, options)
 }
 
 /// Commits a file on top of `main`, as git does in `up`'s likeness, and puts what is new into `repo`.
@@ -148,15 +156,7 @@ fn a_server_without_the_history_refuses_a_shallow_push_unless_it_may_become_shal
 #[test]
 fn a_partial_clone_pushes_to_its_promisor_without_fetching_what_it_left_there() {
     let world = World::with(|git| git.push().partial());
-    commit(&world.up, "main", "large", "left there\n");
-    let filter = Some("blob:none".to_owned());
-    let repo = clone_of(
-        &world,
-        clone::Options {
-            filter,
-            ..clone::Options::default()
-        },
-    );
+    let repo = partial_clone(&world);
     let new = commit_here(&world, &repo, "new", "n\n");
     world.server.clear_log();
     let pushed = push(&world, &repo, "origin", "main");
@@ -174,15 +174,7 @@ fn a_partial_clone_pushes_to_its_promisor_without_fetching_what_it_left_there() 
 #[test]
 fn a_partial_clone_fetches_what_another_server_needs() {
     let world = World::with(|git| git.push().partial());
-    commit(&world.up, "main", "large", "left there\n");
-    let filter = Some("blob:none".to_owned());
-    let repo = clone_of(
-        &world,
-        clone::Options {
-            filter,
-            ..clone::Options::default()
-        },
-    );
+    let repo = partial_clone(&world);
     let other = Repo::init(world.root.path().join("other.git"), "main").unwrap();
     let url = world.server.url("/other.git");
     block_on(remotes::add(
@@ -197,21 +189,12 @@ fn a_partial_clone_fetches_what_another_server_needs() {
     assert_eq!(kinds(&pushed), are(&[("refs/heads/main", "new")]));
     said(&other, &["fsck", "--full", "--strict"]);
     assert_eq!(said(&other, &["cat-file", "blob", "main:large"]), "left there");
-    let _shared: Rc<_> = repo.odb.clone();
 }
 
 #[test]
 fn a_partial_clone_fetches_what_the_repository_behind_its_pushurl_needs() {
     let world = World::with(|git| git.push().partial());
-    commit(&world.up, "main", "large", "left there\n");
-    let filter = Some("blob:none".to_owned());
-    let repo = clone_of(
-        &world,
-        clone::Options {
-            filter,
-            ..clone::Options::default()
-        },
-    );
+    let repo = partial_clone(&world);
     let fork = Repo::init(world.root.path().join("fork.git"), "main").unwrap();
     let url = world.server.url("/fork.git");
     block_on(remotes::set_url(&world.fresh_task(), &repo, "origin", &url, true)).unwrap();
