@@ -47,7 +47,7 @@ impl Way {
 }
 
 impl Session {
-    /// What this session found out. Refs that were told at discovery (versions 0 and 1) are not part
+    /// What was found out by connecting. Refs that were told at discovery (versions 0 and 1) are not part
     /// of it: they move.
     pub fn known(&self) -> Known {
         let mut discovery = self.discovery.clone();
