@@ -12,9 +12,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 pub mod locks;
+pub mod pace;
 pub mod parts;
 pub mod threads;
 
+pub use pace::Pace;
 pub use parts::{MemoryParts, Parts, RequestBody};
 pub use threads::{Helper, NoThreads, Threads};
 
@@ -440,4 +442,9 @@ pub trait Clock {
 
     /// Lets the event loop handle everything that waits (messages, timers, storage), then resolves.
     fn yield_now(&self) -> Async<'static, ()>;
+
+    /// How long this thread has been at work. Of a clock that does not say, every task has its own.
+    fn pace(&self) -> Rc<Pace> {
+        Rc::default()
+    }
 }

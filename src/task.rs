@@ -7,14 +7,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::host::{Async, Clock};
-
-/// How long a slice of work may run, in milliseconds, before the event loop gets its turn: half
-/// of what is left of a 16 ms frame once the page has done its own work.
-const SLICE: f64 = 8.0;
-
-/// Reading the clock costs a call into JavaScript; checkpoints between two readings are free.
-const CHECKPOINTS_PER_READING: u32 = 16;
+use crate::host::{Async, Clock, Pace};
 
 /// What an operation reports while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,17 +72,21 @@ struct Inner {
     shielded: Cell<bool>,
     parts: RefCell<Vec<Weak<Inner>>>,
     wakers: RefCell<Vec<Waker>>,
-    countdown: Cell<u32>,
+    pace: Rc<Pace>,
     started: f64,
-    slice_started: Cell<f64>,
 }
 
 impl Task {
     /// A task that tells `listener` what happens.
     pub fn new(clock: Rc<dyn Clock>, listener: impl Fn(Event) + 'static) -> Self {
-        let now = clock.now();
+        let pace = clock.pace();
+        Self::paced(clock, pace, listener)
+    }
+
+    fn paced(clock: Rc<dyn Clock>, pace: Rc<Pace>, listener: impl Fn(Event) + 'static) -> Self {
         Task {
             inner: Rc::new(Inner {
+                started: clock.now(),
                 clock,
                 listener: Box::new(listener),
                 asked: Cell::new(false),
@@ -97,9 +94,7 @@ impl Task {
                 shielded: Cell::new(false),
                 parts: RefCell::default(),
                 wakers: RefCell::new(Vec::new()),
-                countdown: Cell::new(CHECKPOINTS_PER_READING),
-                started: now,
-                slice_started: Cell::new(now),
+                pace,
             }),
         }
     }
@@ -108,7 +103,8 @@ impl Task {
     /// whole cancels its parts, and where the whole is shielded it goes on without them.
     pub fn part(&self) -> Task {
         let whole = self.clone();
-        let part = Task::new(Rc::clone(&self.inner.clock), move |event| whole.tell(event));
+        let (clock, pace) = (Rc::clone(&self.inner.clock), Rc::clone(&self.inner.pace));
+        let part = Task::paced(clock, pace, move |event| whole.tell(event));
         part.inner.cancelled.set(self.inner.asked.get());
         let mut parts = self.inner.parts.borrow_mut();
         parts.retain(|part| part.strong_count() > 0);
@@ -154,20 +150,21 @@ impl Task {
     }
 
     /// To be called in every loop over data: fails if cancelled, and yields to the event loop when
-    /// the slice of time is used up.
+    /// it is [time](Pace) for that.
     pub async fn checkpoint(&self) -> Result<(), Cancelled> {
         self.check()?;
-        let left = self.inner.countdown.get().saturating_sub(1);
-        if left > 0 {
-            self.inner.countdown.set(left);
-            return Ok(());
-        }
-        self.inner.countdown.set(CHECKPOINTS_PER_READING);
-        if self.inner.clock.now() - self.inner.slice_started.get() >= SLICE {
-            self.inner.clock.yield_now().await;
-            self.inner.slice_started.set(self.inner.clock.now());
+        let Inner { clock, pace, .. } = &*self.inner;
+        if pace.is_over(|| clock.now()) {
+            clock.yield_now().await;
+            pace.begin(clock.now());
         }
         self.check()
+    }
+
+    /// Says that so many bytes were inflated or hashed since the last [`Task::checkpoint`], so that
+    /// the next one looks at the clock if they are many.
+    pub fn worked(&self, bytes: usize) {
+        self.inner.pace.worked(bytes);
     }
 
     /// Runs `work` until it ends or the task is cancelled; in that case `work` is dropped, which

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageChannel, MessagePort};
 
-use crate::host::{Async, Clock};
+use crate::host::{Async, Clock, Pace};
 
 #[wasm_bindgen]
 extern "C" {
@@ -36,6 +36,7 @@ pub struct WebClock {
     port: MessagePort,
     waiting: Rc<RefCell<VecDeque<Rc<Signal>>>>,
     receiver: MessagePort,
+    pace: Rc<Pace>,
     _on_message: Closure<dyn FnMut()>,
 }
 
@@ -59,6 +60,7 @@ impl WebClock {
             port: channel.port2(),
             waiting,
             receiver,
+            pace: Rc::default(),
             _on_message: on_message,
         })
     }
@@ -93,6 +95,10 @@ impl Clock for WebClock {
         }
         self.waiting.borrow_mut().push_back(Rc::clone(&signal));
         Box::pin(Wait(signal))
+    }
+
+    fn pace(&self) -> Rc<Pace> {
+        Rc::clone(&self.pace)
     }
 }
 
