@@ -9,6 +9,7 @@
 //! not followed. Memory: about 40 bytes for each id, no edges but those between commits.
 
 mod history;
+mod table;
 mod travel;
 
 use std::collections::HashSet;
@@ -20,6 +21,8 @@ use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::format::tree::{EntryKind, TreeIter};
 
+use table::{Table, hash};
+
 pub use history::{Frontier, History};
 pub use travel::Merging;
 
@@ -27,8 +30,8 @@ pub use travel::Merging;
 pub struct Links {
     /// Every id that was noted or named.
     nodes: Vec<Node>,
-    /// Open addressing by a seeded hash of the id; [`NONE`] where empty. A power of two.
-    slots: Vec<u32>,
+    /// Where each is among them.
+    table: Table,
     seed: u64,
     /// Commit and parent; apart, since shallow boundaries cut them.
     parents: Vec<(u32, u32)>,
@@ -108,7 +111,7 @@ impl Links {
     pub fn with_seed(seed: u64) -> Self {
         Links {
             nodes: Vec::new(),
-            slots: vec![NONE; 1024],
+            table: Table::new(),
             seed,
             parents: Vec::new(),
             recent: vec![None; RECENT],
@@ -287,73 +290,27 @@ impl Links {
         self.nodes.get(index(number))
     }
 
-    fn slot(&self, oid: &ObjectId) -> usize {
-        let [a, b, ..] = oid.as_bytes().as_chunks::<8>().0 else {
-            return 0;
-        };
-        let mixed = (u64::from_le_bytes(*a) ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ mixed >> 29 ^ u64::from_le_bytes(*b)).wrapping_mul(self.seed | 0xbf58_476d_1ce4_e5b9);
-        let bits = self.slots.len().trailing_zeros();
-        usize::try_from(mixed.checked_shr(u64::BITS - bits).unwrap_or(0)).unwrap_or(0)
-    }
-
     fn find(&self, oid: &ObjectId) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.slot(oid);
-        loop {
-            let number = *self.slots.get(slot)?;
-            if self.node(number)?.oid == *oid {
-                return Some(number);
-            }
-            slot = (slot + 1) & mask;
-        }
+        let is = |number| self.node(number).is_some_and(|node| node.oid == *oid);
+        self.table.find(hash(self.seed, oid), is)
     }
 
     /// The number of an id, a new one if need be; `None` if there are no numbers left.
     fn intern(&mut self, oid: ObjectId) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.slot(&oid);
-        loop {
-            match self.slots.get(slot).copied() {
-                Some(number) if number != NONE => {
-                    if self.nodes.get(index(number)).is_some_and(|node| node.oid == oid) {
-                        return Some(number);
-                    }
-                }
-                _ => break,
-            }
-            slot = (slot + 1) & mask;
+        if let Some(number) = self.find(&oid) {
+            return Some(number);
         }
         let number = u32::try_from(self.nodes.len()).ok().filter(|number| *number != NONE)?;
+        let (seed, nodes) = (self.seed, &self.nodes);
+        let hash_of = |number| nodes.get(index(number)).map_or(0, |node| hash(seed, &node.oid));
+        self.table.insert(hash(seed, &oid), number, hash_of);
         self.nodes.push(Node {
             oid,
             referrer: NONE,
             kind: None,
             expected: None,
         });
-        if self.nodes.len() > self.slots.len() / 4 * 3 {
-            self.grow();
-        } else if let Some(place) = self.slots.get_mut(slot) {
-            *place = number;
-        }
         Some(number)
-    }
-
-    fn grow(&mut self) {
-        self.slots = vec![NONE; self.slots.len() * 2];
-        let mask = self.slots.len() - 1;
-        for number in 0..u32::try_from(self.nodes.len()).unwrap_or(NONE) {
-            let Some(mut slot) = self.node(number).map(|node| self.slot(&node.oid)) else {
-                continue;
-            };
-            while let Some(place) = self.slots.get_mut(slot) {
-                if *place == NONE {
-                    *place = number;
-                    break;
-                }
-                slot = (slot + 1) & mask;
-            }
-        }
     }
 }
 
