@@ -279,6 +279,7 @@ async fn scan(
             match scanned.what {
                 What::Object { kind, oid, content } => {
                     noted.object(kind, oid, content)?;
+                    task.worked(content.len());
                     if let Some(unpacked) = unpacked {
                         unpacked.add(kind, oid, content);
                     }
@@ -305,6 +306,8 @@ async fn scan(
         if scanner.bytes() > CREW_BYTES {
             crew.get_or_insert_with(|| Crew::start(intake.threads, intake.seed, &intake.limits));
         }
+        task.worked(bytes.len());
+        task.checkpoint().await?;
         sink.write(&bytes).await.at(Stage::Receive)?;
         let total = scanner.declared().map(u64::from);
         report(task, Phase::Receiving, done, total, Some(sink.bytes()));

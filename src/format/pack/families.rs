@@ -19,12 +19,19 @@ use crate::format::pack::{Entry, PackIndex};
 const STORED_BYTES: u64 = 1 << 20;
 const RESOLVED_BYTES: u64 = 16 << 20;
 
+/// Entries looked at in a step of preparation: a millisecond of work.
+const PREPARED: u32 = 1 << 14;
+
 /// A pack, its deltas not yet resolved, of which portions are handed out.
 pub struct Families {
     pack: ScannedPack,
     children: Children,
-    /// The last row of each family that has deltas, and its first; those that come first last.
-    order: Vec<(u32, u32)>,
+    /// For the last row of each family that has deltas its first row, once all entries were looked at.
+    ends: Vec<u32>,
+    /// Entries before this one were not looked at.
+    unseen: u32,
+    /// Families that end before this row are handed out.
+    next: usize,
     /// Portions to be handed out once more.
     again: Vec<Cut>,
     resolved: u32,
@@ -37,32 +44,58 @@ pub struct Cut {
 }
 
 impl Families {
-    /// Of a pack that [knows its bases](ScannedPack::knows_bases).
+    /// Of a pack that [knows its bases](ScannedPack::knows_bases). It is to be [prepared](Families::prepare)
+    /// before anything is cut.
     pub fn new(pack: ScannedPack) -> Self {
-        let children = Children::new(&pack.entries);
-        // A base comes before what is made from it, so going backwards meets a family's end first.
-        let mut last: Vec<u32> = (0..pack.objects()).collect();
-        let mut order = Vec::new();
-        for (row, entry) in (0..pack.objects()).zip(&pack.entries).rev() {
-            let end = last.get(index(row)).copied().unwrap_or(row);
-            match entry.base {
-                Some(base) => {
-                    if let Some(of_base) = last.get_mut(index(base)) {
-                        *of_base = end.max(*of_base);
-                    }
-                }
-                None if children.first(row) != NONE => order.push((end, row)),
-                None => {}
-            }
-        }
-        order.sort_unstable_by(|a, b| b.cmp(a));
         Families {
-            pack,
-            children,
-            order,
+            children: Children::none(pack.entries.len()),
+            ends: vec![NONE; pack.entries.len()],
+            unseen: pack.objects(),
+            next: 0,
             again: Vec::new(),
             resolved: 0,
+            pack,
         }
+    }
+
+    /// Looks at some more entries; whether there are others.
+    pub fn prepare(&mut self) -> bool {
+        // A base comes before what is made from it, so going backwards meets a family's end first. As
+        // long as an entry is not looked at, its place says where what is made from it ends.
+        for _ in 0..PREPARED {
+            let Some(row) = self.unseen.checked_sub(1) else {
+                return false;
+            };
+            self.unseen = row;
+            let base = self.entry(row).and_then(|entry| entry.base);
+            let end = match self.ends.get_mut(index(row)) {
+                Some(end) if *end != NONE => std::mem::replace(end, NONE),
+                _ => row,
+            };
+            if let Some(base) = base {
+                self.children.adopt(base, row);
+                if let Some(of_base) = self.ends.get_mut(index(base))
+                    && (*of_base == NONE || *of_base < end)
+                {
+                    *of_base = end;
+                }
+            } else if end != row
+                && let Some(root) = self.ends.get_mut(index(end))
+            {
+                *root = row;
+            }
+        }
+        self.unseen > 0
+    }
+
+    /// The first entry of the next family.
+    fn next_root(&mut self) -> Option<u32> {
+        let rest = self.ends.get(self.next..).unwrap_or_default();
+        let ahead = rest.iter().position(|root| *root != NONE).unwrap_or(rest.len());
+        self.next += ahead;
+        let root = self.ends.get(self.next).copied()?;
+        self.next += 1;
+        Some(root)
     }
 
     /// Cuts the next portion; `None` if all are handed out.
@@ -73,7 +106,7 @@ impl Families {
         let mut rows = Vec::new();
         let (mut stored, mut resolved) = (0u64, 0u64);
         while stored < STORED_BYTES && resolved < RESOLVED_BYTES {
-            let Some((_, root)) = self.order.pop() else {
+            let Some(root) = self.next_root() else {
                 break;
             };
             let start = rows.len();

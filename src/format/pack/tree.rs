@@ -15,19 +15,8 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Of the deltas whose bases are known; those of one base in the order of the pack.
-    pub(super) fn new(entries: &[Entry]) -> Self {
-        let mut children = Self::none(entries.len());
-        let count = u32::try_from(entries.len()).unwrap_or(NONE);
-        for (row, entry) in (0..count).zip(entries).rev() {
-            if let Some(base) = entry.base {
-                children.adopt(base, row);
-            }
-        }
-        children
-    }
-
-    fn none(entries: usize) -> Self {
+    /// None yet.
+    pub(super) fn none(entries: usize) -> Self {
         Children {
             first: vec![NONE; entries],
             next: vec![NONE; entries],
@@ -44,7 +33,8 @@ impl Children {
         self.next.get(at(row)).copied().unwrap_or(NONE)
     }
 
-    fn adopt(&mut self, base: u32, row: u32) {
+    /// Puts a child before those of its base that are known.
+    pub(super) fn adopt(&mut self, base: u32, row: u32) {
         let head = self.first(base);
         self.set_next(row, head);
         self.set_first(base, row);

@@ -107,10 +107,13 @@ pub(super) async fn resolve(
     task: &Task,
     intake: &Intake<'_>,
     staged: &mut StagedPack,
-    families: Families,
+    mut families: Families,
     crew: Crew,
     noted: &mut Noted,
 ) -> Outcome<PackIndex> {
+    while families.prepare() {
+        task.checkpoint().await?;
+    }
     let mut apart = Apart {
         task,
         limits: intake.limits,
@@ -186,6 +189,7 @@ impl Apart<'_> {
                     let answer = member.helper.call(help::portion(&portion));
                     member.calls.push_back(Call { cut, answer });
                 }
+                self.task.checkpoint().await?;
             }
         }
         self.report(0);
@@ -230,10 +234,14 @@ impl Apart<'_> {
     /// Resolves a portion here.
     async fn here(&mut self, cut: Cut) -> Outcome<()> {
         let portion = self.portion(&cut).await?;
+        self.task.checkpoint().await?;
         let mut resolver = portion.resolver(self.limits).at(Stage::Unpack)?;
         for step in 1u32.. {
             match resolver.step(&portion).at(Stage::Unpack)? {
-                Step::Object { kind, oid, content, .. } => self.noted.object(kind, oid, content)?,
+                Step::Object { kind, oid, content, .. } => {
+                    self.noted.object(kind, oid, content)?;
+                    self.task.worked(content.len());
+                }
                 Step::Working => {}
                 Step::Done => break,
                 Step::External { .. } | Step::NeedBytes(_) | Step::NeedBases(_) => {

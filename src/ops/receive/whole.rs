@@ -38,6 +38,7 @@ impl Resolving<'_> {
             match resolver.step(&Staged(staged)).at(Stage::Unpack)? {
                 Step::Object { kind, oid, content, .. } => {
                     self.noted.object(kind, oid, content)?;
+                    self.task.worked(content.len());
                     if let Some(unpacked) = &mut self.unpacked {
                         unpacked.add(kind, oid, content);
                     }
