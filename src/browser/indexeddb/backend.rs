@@ -83,30 +83,41 @@ impl IdbBackend {
         })
     }
 
-    /// The outcome of a transaction that reads: the results of its requests, in their order.
-    fn reading(
+    /// The outcome of a transaction that reads: the results of its requests, in their order, converted.
+    ///
+    /// Each is converted in the event that brings it. To have the values of many rows made in one event
+    /// would be milliseconds of work at a time.
+    fn reading<T: 'static>(
         &self,
         transaction: &IdbTransaction,
-        requests: Vec<IdbRequest>,
-    ) -> impl Future<Output = Result<Vec<JsValue>, StorageError>> + use<> {
-        let mut left = requests.len();
+        requests: &[IdbRequest],
+        mut convert: Box<dyn FnMut(usize, JsValue) -> Result<T, StorageError>>,
+    ) -> impl Future<Output = Result<Vec<T>, StorageError>> + use<T> {
+        let mut converted = Vec::with_capacity(requests.len());
+        let asked = requests.to_vec();
         let (target, closed) = (transaction.clone(), Rc::clone(&self.closed));
         let (listener, done) = event::listen(move |event, _| match event::kind(event).as_str() {
+            // They come in the order of the requests.
             "success" => {
-                left = left.saturating_sub(1);
-                if left == 0 { Flow::Value(Ok(())) } else { Flow::Wait }
+                let number = converted.len();
+                let Some(request) = asked.get(number) else {
+                    return Flow::Wait;
+                };
+                let value = request.result().map_err(|error| refusal(&error));
+                match value.and_then(|value| convert(number, value)) {
+                    Ok(value) => converted.push(value),
+                    Err(error) => return Flow::Value(Err(error)),
+                }
+                match converted.len() == asked.len() {
+                    true => Flow::Value(Ok(std::mem::take(&mut converted))),
+                    false => Flow::Wait,
+                }
             }
-            "complete" => Flow::End(Ok(())),
+            "complete" => Flow::End(Ok(Vec::new())),
             _ => Flow::End(Err(aborted(&target, &closed))),
         });
-        listen_to(transaction, &requests, &listener);
-        async move {
-            done.await?;
-            let results = requests
-                .iter()
-                .map(|request| request.result().map_err(|error| refusal(&error)));
-            results.collect()
-        }
+        listen_to(transaction, requests, &listener);
+        done
     }
 
     fn listing(
@@ -133,13 +144,13 @@ impl IdbBackend {
                     Ok(requests)
                 };
                 let requests = ask().map_err(|error| refusal(&error))?;
-                Some(self.reading(&transaction, requests))
+                Some(self.reading(&transaction, &requests, Box::new(|_, list| Ok(Array::from(&list)))))
             }
         };
         Ok(async move {
             match reading {
                 None => Ok(vec![Array::new(), Array::new()]),
-                Some(reading) => Ok(reading.await?.iter().map(Array::from).collect()),
+                Some(reading) => reading.await,
             }
         })
     }
@@ -282,7 +293,7 @@ impl IdbBackend {
     fn begin_reads(
         &self,
         reads: &[Read],
-    ) -> Result<Option<impl Future<Output = Result<Vec<JsValue>, StorageError>> + use<>>, StorageError> {
+    ) -> Result<Option<impl Future<Output = Result<Vec<Option<Vec<u8>>>, StorageError>> + use<>>, StorageError> {
         self.check()?;
         if reads.is_empty() {
             return Ok(None);
@@ -294,9 +305,10 @@ impl IdbBackend {
             store.get(&Uint8Array::from(read.key.as_slice()).into())
         };
         let requests = reads.iter().map(get).collect::<Result<Vec<_>, JsValue>>();
-        Ok(Some(
-            self.reading(&transaction, requests.map_err(|error| refusal(&error))?),
-        ))
+        let requests = requests.map_err(|error| refusal(&error))?;
+        let ranges: Vec<_> = reads.iter().map(|read| read.range.clone()).collect();
+        let convert = move |number: usize, value| found(&value, ranges.get(number).and_then(Option::as_ref));
+        Ok(Some(self.reading(&transaction, &requests, Box::new(convert))))
     }
 
     fn begin_commit(
@@ -402,10 +414,10 @@ impl Backend for IdbBackend {
     fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
         let begun = self.begin_reads(reads);
         Box::pin(async move {
-            let Some(reading) = begun? else { return Ok(Vec::new()) };
-            let values = reading.await?;
-            let answers = values.iter().zip(reads);
-            answers.map(|(value, read)| found(value, read.range.as_ref())).collect()
+            match begun? {
+                Some(reading) => reading.await,
+                None => Ok(Vec::new()),
+            }
         })
     }
 
