@@ -150,8 +150,6 @@ impl PackSink {
     /// Sends the chunks that wait, as long as there are at least so many.
     async fn send(&mut self, at_least: usize) -> Result<(), StoreError> {
         while self.bytes > self.hold && self.batch.len() >= at_least.max(1) {
-            self.settle(IN_FLIGHT - 1).await?;
-            let backend = Rc::clone(&self.backend);
             let later = self.batch.split_off(BATCH_CHUNKS.min(self.batch.len()));
             let batch = Batch {
                 expect: Vec::new(),
@@ -160,16 +158,23 @@ impl PackSink {
                 // be measured on chunks of this size.
                 durable: true,
             };
-            self.in_flight
-                .push(Box::pin(async move { backend.commit(batch).await }));
-            // Polled once, so that it is under way while the next bytes arrive.
-            self.settle(IN_FLIGHT).await?;
+            self.start(batch).await?;
         }
         Ok(())
     }
 
+    /// Starts a transaction, as soon as few enough are under way.
+    pub(super) async fn start(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.settle(IN_FLIGHT - 1).await?;
+        let backend = Rc::clone(&self.backend);
+        self.in_flight
+            .push(Box::pin(async move { backend.commit(batch).await }));
+        // Polled once, so that it is under way while what follows comes about.
+        self.settle(IN_FLIGHT).await
+    }
+
     /// Resolves when at most so many transactions are under way.
-    async fn settle(&mut self, at_most: usize) -> Result<(), StoreError> {
+    pub(super) async fn settle(&mut self, at_most: usize) -> Result<(), StoreError> {
         poll_fn(|context| {
             let mut failure = None;
             self.in_flight.retain_mut(|commit| match commit.as_mut().poll(context) {

@@ -13,8 +13,9 @@ use crate::host::{Batch, Change};
 use crate::store::error::StoreError;
 use crate::store::{index, manifest};
 
-/// Bytes of index rows written in one transaction.
-const INDEX_BATCH_BYTES: usize = 2 << 20;
+/// Bytes of index rows written in one transaction: a few milliseconds of work, after which the event
+/// loop gets its turn.
+const INDEX_BATCH_BYTES: usize = 256 << 10;
 
 /// A pack that came to its end and that nobody sees yet. Its bytes are stored, or held in memory
 /// ([`PackSink::hold`]).
@@ -89,13 +90,14 @@ impl StagedPack {
             }
             batch.changes.push(change);
             if bytes >= INDEX_BATCH_BYTES {
-                self.sink.backend.commit(std::mem::take(&mut batch)).await?;
+                self.sink.start(std::mem::take(&mut batch)).await?;
                 bytes = 0;
             }
         }
         if !batch.changes.is_empty() {
-            self.sink.backend.commit(batch).await?;
+            self.sink.start(batch).await?;
         }
+        self.sink.settle(0).await?;
         Ok(ReadyPack { live })
     }
 
