@@ -4,8 +4,6 @@
 //! wherever they stand there. Spans are told apart by a small hash, so that the estimate may be too
 //! high, but it is always the same.
 
-use std::collections::HashMap;
-
 use crate::algo::line_diff::is_binary;
 
 /// The score of files that consist of the same spans.
@@ -15,6 +13,9 @@ pub const MAX_SCORE: u32 = 60_000;
 const SPAN: u64 = 64;
 /// Hashes are below this prime.
 const HASHES: u32 = 107_927;
+
+/// Spans that are kept apart at least while a file is cut.
+const SUMMED_UP: usize = 1 << 12;
 
 /// What a file is compared by. It needs 16 bytes for each span that is unlike the others.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ impl Fingerprint {
     /// Of a file. In text the carriage return of a CRLF is overlooked.
     pub fn of(content: &[u8]) -> Self {
         let text = !is_binary(content);
-        let mut spans: HashMap<u32, u64> = HashMap::new();
+        let (mut spans, mut most) = (Vec::new(), SUMMED_UP);
         let mut span = Span::default();
         let mut bytes = content.iter().copied().peekable();
         while let Some(byte) = bytes.next() {
@@ -37,15 +38,19 @@ impl Fingerprint {
             }
             span.push(byte);
             if span.bytes == SPAN || byte == b'\n' {
-                *spans.entry(span.hash()).or_default() += span.bytes;
-                span = Span::default();
+                let span = std::mem::take(&mut span);
+                if spans.len() >= most {
+                    // No more than twice what remains, which has one entry for each hash at most.
+                    sum_up(&mut spans);
+                    most = (spans.len() * 2).max(SUMMED_UP);
+                }
+                spans.push((span.hash(), span.bytes));
             }
         }
         if span.bytes > 0 {
-            *spans.entry(span.hash()).or_default() += span.bytes;
+            spans.push((span.hash(), span.bytes));
         }
-        let mut spans: Vec<(u32, u64)> = spans.into_iter().collect();
-        spans.sort_unstable();
+        sum_up(&mut spans);
         Fingerprint {
             size: u64::try_from(content.len()).unwrap_or(u64::MAX),
             spans,
@@ -75,6 +80,18 @@ impl Fingerprint {
         }
         copied
     }
+}
+
+/// Sorts spans by their hashes, and adds up those of the same.
+fn sum_up(spans: &mut Vec<(u32, u64)>) {
+    spans.sort_unstable_by_key(|(hash, _)| *hash);
+    spans.dedup_by(|(hash, bytes), (kept, sum)| {
+        let same = hash == kept;
+        if same {
+            *sum += *bytes;
+        }
+        same
+    });
 }
 
 /// Whether files of these sizes can be as similar as `minimum`.

@@ -10,11 +10,9 @@ use crate::ops::staging::Staging;
 use crate::store::odb::OdbLimits;
 use crate::task::Task;
 
-/// Contents read together, in bytes.
-const TOGETHER: u64 = 8 << 20;
-
-/// Contents read together.
-const MOST: usize = 1024;
+/// Bytes of contents read together, and how many: some milliseconds of work.
+const TOGETHER: u64 = 1 << 20;
+const MOST: usize = 64;
 
 /// Which of the targets come from which of the sources. What a partial clone left with its remote is
 /// fetched in one request for all files of the same name, and one for all that are left. A file too
@@ -61,6 +59,7 @@ async fn give_group(task: &Task, objects: &Staging<'_>, renames: &mut Renames, o
     let contents = objects.read_all_as(task, oids, Kind::Blob).await?;
     for (oid, content) in oids.iter().zip(contents) {
         renames.give(*oid, &content);
+        task.worked(content.len());
         task.checkpoint().await?;
     }
     Ok(())
