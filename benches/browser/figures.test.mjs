@@ -31,6 +31,9 @@ test('the longest tasks are those of the main thread of the process that shows t
   const tasks = [task(2, 20, 5000), task(2, 21, 90_000), task(3, 30, 80_000), task(2, 20, 17_500), task(2, 20, 100), task(2, 20, 200), { ...task(2, 20, 0), tdur: undefined }];
   assert.deepEqual(longestTasks([started, ...threads, ...tasks], 'http://page/'), [17.5, 5, 0.2]);
   assert.throws(() => longestTasks(threads, 'http://page/'), /no process/);
+  const watching = { ...task(2, 20, 10_000), name: 'ResponseBodyLoader::DidFinishLoadingBody', ts: 50 };
+  const busy = { ...task(2, 20, 12_000), ts: 40 };
+  assert.deepEqual(longestTasks([started, ...threads, busy, watching, { ...task(2, 20, 3000), ts: 30_000 }], 'http://page/'), [3, 2]);
 });
 
 test('a report tells medians, ratios to git, the worst of what must not be exceeded, and why there is nothing', () => {
