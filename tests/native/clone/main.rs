@@ -12,6 +12,7 @@ mod pack_builder;
 #[path = "../support/pack_oracle.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod pack_oracle;
+mod pauses;
 #[path = "../support/replay.rs"]
 mod replay;
 #[path = "../support/mod.rs"]
