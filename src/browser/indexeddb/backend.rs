@@ -24,6 +24,9 @@ extern "C" {
     fn transaction(this: &Database, stores: &Array, mode: &str, options: &JsValue) -> Result<IdbTransaction, JsValue>;
 }
 
+/// What is in a row, or `None` where there is none.
+type Value = Option<Vec<u8>>;
+
 pub(super) struct IdbBackend {
     database: IdbDatabase,
     /// Why the database is not open any more.
@@ -209,7 +212,7 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A value as it comes back, or the part of it that was asked for. `None` where there is no row.
-fn found(value: &JsValue, range: Option<&std::ops::Range<u64>>) -> Result<Option<Vec<u8>>, StorageError> {
+fn found(value: &JsValue, range: Option<&std::ops::Range<u64>>) -> Result<Value, StorageError> {
     if value.is_undefined() {
         return Ok(None);
     }
@@ -293,7 +296,7 @@ impl IdbBackend {
     fn begin_reads(
         &self,
         reads: &[Read],
-    ) -> Result<Option<impl Future<Output = Result<Vec<Option<Vec<u8>>>, StorageError>> + use<>>, StorageError> {
+    ) -> Result<Option<impl Future<Output = Result<Vec<Value>, StorageError>> + use<>>, StorageError> {
         self.check()?;
         if reads.is_empty() {
             return Ok(None);
@@ -411,7 +414,7 @@ fn first_difference(expect: &[crate::host::Expect], rows: &[IdbRequest]) -> Resu
 }
 
 impl Backend for IdbBackend {
-    fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
+    fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Value>, StorageError>> {
         let begun = self.begin_reads(reads);
         Box::pin(async move {
             match begun? {
