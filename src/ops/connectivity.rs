@@ -21,6 +21,9 @@ use crate::task::{Phase, Progress, Task};
 /// Ids looked up together. Many, since ids of one shard and rows of one block are then read once.
 const AT_A_TIME: usize = 1 << 16;
 
+/// Ids gone through together where nothing was stored before: a clone without blobs has many.
+const UNREAD_AT_A_TIME: usize = 1 << 12;
+
 /// Commits read together.
 const COMMITS_AT_A_TIME: usize = 256;
 
@@ -99,10 +102,17 @@ pub struct Claim<'a> {
 /// object named is there. Fails with `PackInvalid` if one is there and of another kind.
 pub async fn check(task: &Task, claim: &Claim<'_>) -> Outcome<()> {
     let Claim { links, odb, .. } = *claim;
+    task.checkpoint().await?;
     let mut wanted = links.missing(claim.shallow, claim.tips);
     let parents = parents(task, claim, &mut wanted).await?;
-    // Ids of one shard of the index next to each other.
-    wanted.sort_unstable_by_key(|(oid, _)| *oid);
+    let at_a_time = match odb {
+        Some(_) => {
+            // Ids of one shard of the index next to each other.
+            wanted.sort_unstable_by_key(|(oid, _)| *oid);
+            AT_A_TIME
+        }
+        None => UNREAD_AT_A_TIME,
+    };
     let total = links.ids().max(wanted.len() as u64);
     let mut loaded = total - wanted.len() as u64;
     let report = |loaded| {
@@ -116,7 +126,7 @@ pub async fn check(task: &Task, claim: &Claim<'_>) -> Outcome<()> {
     report(loaded);
     let tips: HashSet<&ObjectId> = claim.tips.iter().collect();
     let mut missing = Vec::new();
-    for group in wanted.chunks(AT_A_TIME) {
+    for group in wanted.chunks(at_a_time) {
         task.checkpoint().await?;
         let oids: Vec<ObjectId> = group.iter().map(|(oid, _)| *oid).collect();
         let infos = match odb {
@@ -145,6 +155,7 @@ pub async fn check(task: &Task, claim: &Claim<'_>) -> Outcome<()> {
         report(total);
         return Ok(());
     }
+    missing.sort_unstable_by_key(|(oid, _)| *oid);
     let mut error = links.not_connected(&missing);
     for (oid, referrer) in &mut error.missing {
         *referrer = referrer.or_else(|| parents.get(oid).copied());
