@@ -189,6 +189,11 @@ impl Links {
         self.nodes.len() as u64
     }
 
+    /// How many different objects were noted.
+    pub fn noted(&self) -> u64 {
+        self.nodes.iter().filter(|node| node.kind.is_some()).count() as u64
+    }
+
     /// The kind of an object that was noted.
     pub fn kind(&self, oid: &ObjectId) -> Option<Kind> {
         self.node(self.find(oid)?)?.kind

@@ -214,7 +214,7 @@ async fn take_in(
         )
         .await?;
         report(task, Phase::Writing, 0, None, None);
-        let objects = distinct(&index);
+        let objects = noted.links.noted();
         return keep(staged, index, objects, intake, noted).await;
     }
     drop(crew);
@@ -239,7 +239,7 @@ async fn take_in(
         };
         return Ok(Received { stored, objects, noted });
     }
-    let objects = distinct(&index);
+    let objects = noted.links.noted();
     let (staged, index) = match completion {
         Some(completion) => completion.finish(task, staged, index).await?,
         None => (staged, index),
@@ -313,14 +313,6 @@ async fn scan(
         report(task, Phase::Receiving, done, total, Some(sink.bytes()));
     }
     scanner.finish().at(Stage::Receive)
-}
-
-/// How many objects a pack has; it may hold one twice.
-fn distinct(index: &PackIndex) -> u64 {
-    let mut oids: Vec<ObjectId> = index.entries.iter().map(|entry| entry.oid).collect();
-    oids.sort_unstable();
-    oids.dedup();
-    oids.len() as u64
 }
 
 fn report(task: &Task, phase: Phase, loaded: u64, total: Option<u64>, bytes: Option<u64>) {

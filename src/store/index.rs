@@ -206,24 +206,18 @@ fn exact(body: &RowReader<'_>, count: u32, each: usize) -> Result<usize, StoreEr
     Ok(count)
 }
 
-/// The rows of a pack's index, one after the other; a large index is not built in memory twice.
-pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> Result<impl Iterator<Item = Change>, StoreError> {
+/// The rows of a pack's index, one after the other. Beside the index and the row at hand there are
+/// four bytes of memory for each object.
+pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> impl Iterator<Item = Change> {
     let end = index.bytes.saturating_sub(OID_LEN as u64);
-    let mut order: Vec<(ObjectId, u32)> = Vec::with_capacity(index.entries.len());
-    for (row, entry) in (0u32..).zip(&index.entries) {
-        order.push((entry.oid, row));
-    }
-    order.sort_unstable();
-    let mut shards = Vec::new();
-    let count = 1u32 << live.shard_bits;
-    let mut rest = order.as_slice();
-    for shard in 0..count {
-        let shard = u8::try_from(shard).map_err(|_| StoreError::Limit { what: "shards" })?;
-        let here = rest.partition_point(|(oid, _)| shard_of(live.shard_bits, oid.first_byte()) == shard);
-        let (ids, others) = rest.split_at(here);
-        rest = others;
-        shards.push(shard_row(live.id, shard, ids)?);
-    }
+    let rows = by_shard(live.shard_bits, &index.entries);
+    let pack = live.id;
+    let shards = (0..=u8::MAX).zip(rows).map(move |(shard, rows)| {
+        let entry = |row: &u32| Some((index.entries.get(usize::try_from(*row).ok()?)?.oid, *row));
+        let mut ids: Vec<(ObjectId, u32)> = rows.iter().filter_map(entry).collect();
+        ids.sort_unstable();
+        shard_row(pack, shard, &ids)
+    });
     let block_entries = usize::try_from(live.block_entries).unwrap_or(usize::MAX).max(1);
     let live = *live;
     let blocks = index
@@ -240,12 +234,23 @@ pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> Result<impl Iterator<I
                 entries,
             )
         });
-    Ok(shards.into_iter().chain(blocks))
+    shards.chain(blocks)
 }
 
-fn shard_row(pack: PackId, shard: u8, ids: &[(ObjectId, u32)]) -> Result<Change, StoreError> {
-    let count = u32::try_from(ids.len()).map_err(|_| StoreError::Limit { what: "objects" })?;
-    let mut body = count.to_be_bytes().to_vec();
+/// The rows of each shard's entries.
+fn by_shard(bits: u8, entries: &[Entry]) -> Vec<Vec<u32>> {
+    let mut shards = vec![Vec::new(); 1 << bits];
+    for (row, entry) in (0u32..).zip(entries) {
+        if let Some(shard) = shards.get_mut(usize::from(shard_of(bits, entry.oid.first_byte()))) {
+            shard.push(row);
+        }
+    }
+    shards
+}
+
+fn shard_row(pack: PackId, shard: u8, ids: &[(ObjectId, u32)]) -> Change {
+    let mut body = Vec::with_capacity(4 + ids.len() * (OID_LEN + 4));
+    body.extend_from_slice(&u32::try_from(ids.len()).unwrap_or(u32::MAX).to_be_bytes());
     for (oid, _) in ids {
         body.extend_from_slice(oid.as_bytes());
     }
@@ -254,7 +259,7 @@ fn shard_row(pack: PackId, shard: u8, ids: &[(ObjectId, u32)]) -> Result<Change,
     }
     let key = shard_key(pack, shard);
     let row = row::seal(b'I', &key, &body);
-    Ok(Change::Put(Table::Index, key, row))
+    Change::Put(Table::Index, key, row)
 }
 
 fn block_row(pack: PackId, block: u32, first: u32, end: u64, entries: &[Entry]) -> Change {
@@ -313,7 +318,7 @@ mod tests {
             Change::Put(Table::Index, key, row) => (key, row),
             other => panic!("{other:?}"),
         };
-        rows(live, index).unwrap().map(row).collect()
+        rows(live, index).map(row).collect()
     }
 
     #[test]

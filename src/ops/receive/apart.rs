@@ -133,6 +133,7 @@ pub(super) async fn resolve(
         apart.take_over(member).await?;
     }
     report(task, Phase::Resolving, apart.total, Some(apart.total), None);
+    task.checkpoint().await?;
     apart.families.finish().ok_or(PackError::Misuse).at(Stage::Unpack)
 }
 

@@ -84,7 +84,7 @@ impl StagedPack {
         let live = LivePack::new(self.sink.id, pack)?;
         let mut batch = Batch::default();
         let mut bytes = 0;
-        for change in index::rows(&live, pack)? {
+        for change in index::rows(&live, pack) {
             if let Change::Put(_, key, row) = &change {
                 bytes += key.len() + row.len();
             }
