@@ -210,14 +210,6 @@ fn exact(body: &RowReader<'_>, count: u32, each: usize) -> Result<usize, StoreEr
 /// four bytes of memory for each object.
 pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> impl Iterator<Item = Change> {
     let end = index.bytes.saturating_sub(OID_LEN as u64);
-    let rows = by_shard(live.shard_bits, &index.entries);
-    let pack = live.id;
-    let shards = (0..=u8::MAX).zip(rows).map(move |(shard, rows)| {
-        let entry = |row: &u32| Some((index.entries.get(usize::try_from(*row).ok()?)?.oid, *row));
-        let mut ids: Vec<(ObjectId, u32)> = rows.iter().filter_map(entry).collect();
-        ids.sort_unstable();
-        shard_row(pack, shard, &ids)
-    });
     let block_entries = usize::try_from(live.block_entries).unwrap_or(usize::MAX).max(1);
     let live = *live;
     let blocks = index
@@ -234,14 +226,29 @@ pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> impl Iterator<Item = C
                 entries,
             )
         });
-    shards.chain(blocks)
+    let shard = move |(shard, rows): (u8, Vec<u32>)| {
+        let entry = |row: &u32| Some((index.entries.get(usize::try_from(*row).ok()?)?.oid, *row));
+        let mut ids: Vec<(ObjectId, u32)> = rows.iter().filter_map(entry).collect();
+        ids.sort_unstable();
+        shard_row(live.id, shard, &ids)
+    };
+    // Not before the blocks are done: that is a step of work by itself.
+    let shards = std::iter::once_with(move || (0..=u8::MAX).zip(by_shard(live.shard_bits, &index.entries)));
+    blocks.chain(shards.flatten().map(shard))
 }
 
 /// The rows of each shard's entries.
 fn by_shard(bits: u8, entries: &[Entry]) -> Vec<Vec<u32>> {
-    let mut shards = vec![Vec::new(); 1 << bits];
+    let shard_of = |entry: &Entry| usize::from(shard_of(bits, entry.oid.first_byte()));
+    let mut counts = vec![0; 1 << bits];
+    for entry in entries {
+        if let Some(count) = counts.get_mut(shard_of(entry)) {
+            *count += 1;
+        }
+    }
+    let mut shards: Vec<Vec<u32>> = counts.into_iter().map(Vec::with_capacity).collect();
     for (row, entry) in (0u32..).zip(entries) {
-        if let Some(shard) = shards.get_mut(usize::from(shard_of(bits, entry.oid.first_byte()))) {
+        if let Some(shard) = shards.get_mut(shard_of(entry)) {
             shard.push(row);
         }
     }

@@ -15,7 +15,7 @@ use crate::store::{index, manifest};
 
 /// Bytes of index rows written in one transaction: a few milliseconds of work, after which the event
 /// loop gets its turn.
-const INDEX_BATCH_BYTES: usize = 256 << 10;
+const INDEX_BATCH_BYTES: usize = 192 << 10;
 
 /// A pack that came to its end and that nobody sees yet. Its bytes are stored, or held in memory
 /// ([`PackSink::hold`]).
@@ -110,5 +110,93 @@ impl StagedPack {
 impl PackBytes for StagedPack {
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         StagedPack::get(self, range)
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::format::object::Kind;
+    use crate::format::oid::{OID_LEN, ObjectId};
+    use crate::format::pack::Entry;
+    use crate::host::{Async, Backend, Read, Row, StorageError, Table};
+    use crate::store::pack_store::PackId;
+
+    /// Notes how many bytes of index rows each transaction has.
+    #[derive(Default)]
+    struct Scales(RefCell<Vec<usize>>);
+
+    impl Backend for Scales {
+        fn get_many<'a>(&'a self, _: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
+            panic!("nothing is read")
+        }
+
+        fn list<'a>(
+            &'a self,
+            _: Table,
+            _: &'a [u8],
+            _: Option<&'a [u8]>,
+            _: usize,
+        ) -> Async<'a, Result<Vec<Row>, StorageError>> {
+            panic!("nothing is read")
+        }
+
+        fn list_keys<'a>(
+            &'a self,
+            _: Table,
+            _: &'a [u8],
+            _: Option<&'a [u8]>,
+            _: usize,
+        ) -> Async<'a, Result<Vec<Vec<u8>>, StorageError>> {
+            panic!("nothing is read")
+        }
+
+        fn commit(&self, batch: Batch) -> Async<'_, Result<(), StorageError>> {
+            let bytes = |change: &Change| match change {
+                Change::Put(Table::Index, _, row) => row.len(),
+                _ => 0,
+            };
+            self.0.borrow_mut().push(batch.changes.iter().map(bytes).sum());
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn close(&self) {}
+    }
+
+    #[test]
+    fn no_transaction_has_many_index_rows_and_together_they_have_all() {
+        const OBJECTS: u32 = 100_000;
+        let entries = (0..OBJECTS).map(|row| Entry {
+            offset: 12 + u64::from(row),
+            size: 1,
+            crc32: row,
+            base: None,
+            kind: Kind::Blob,
+            oid: ObjectId::new(std::array::from_fn(|at| {
+                (row.wrapping_mul(2_654_435_761) >> (at % 4 * 8)) as u8
+            })),
+        });
+        let index = PackIndex {
+            entries: entries.collect(),
+            checksum: ObjectId::NULL,
+            bytes: 12 + u64::from(OBJECTS) + OID_LEN as u64,
+            external: Vec::new(),
+        };
+        let scales = Rc::new(Scales::default());
+        let work = async {
+            let mut sink = PackSink::new(scales.clone(), PackId::new(1, 1), 0);
+            sink.write(&vec![0; usize::try_from(index.bytes).unwrap()]).await?;
+            sink.finish().await?.write_index(&index).await
+        };
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::pin::pin!(work).poll(&mut context).is_ready());
+        let bytes = scales.0.borrow();
+        let (most, all): (usize, usize) = (*bytes.iter().max().unwrap(), bytes.iter().sum());
+        assert!(most < INDEX_BATCH_BYTES + (64 << 10), "{most} bytes");
+        // A shard has 24 bytes for each object, a block 45.
+        assert!(all > OBJECTS as usize * 69, "{all} bytes");
     }
 }
