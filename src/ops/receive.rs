@@ -40,9 +40,13 @@ use crate::store::pack_store::{PackSink, ReadyPack, StagedPack};
 use crate::store::publish::{Publication, Writer};
 use crate::task::{Phase, Progress, Task};
 
-/// Bytes of a pack kept in memory between the two passes. A pack up to this size is not read back
-/// from storage; more would not fit beside the rest in a tab of a phone.
+/// Bytes of a pack kept in memory between the two passes, and of what is known of its objects. A
+/// pack up to this size is not read back from storage; more would not fit beside the rest in a tab of
+/// a phone.
 const KEEP: usize = 128 << 20;
+
+/// Bytes that are known of an object while its pack is received: its entry, its links, its children.
+const KNOWN: usize = 100;
 
 /// Bytes of a pack that is taken apart, and bytes of all its objects: larger ones stay packs, since
 /// until the last object is known everything is held in memory.
@@ -308,6 +312,10 @@ async fn scan(
         }
         task.worked(bytes.len());
         task.checkpoint().await?;
+        if let Some(count) = scanner.declared() {
+            let known = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(KNOWN);
+            sink.keep(KEEP.saturating_sub(known));
+        }
         sink.write(&bytes).await.at(Stage::Receive)?;
         let total = scanner.declared().map(u64::from);
         report(task, Phase::Receiving, done, total, Some(sink.bytes()));

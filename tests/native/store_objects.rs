@@ -389,6 +389,38 @@ fn what_is_staged_is_read_back_whatever_stays_in_memory() {
 }
 
 #[test]
+fn of_a_pack_that_does_not_fit_in_memory_the_front_stays_and_the_rest_is_read_back() {
+    const MIB: u64 = 1 << 20;
+    let storage = storage();
+    run(async {
+        let catalog = gitside::store::catalog::Catalog::open(Rc::clone(&storage))
+            .await
+            .unwrap();
+        let reservation = catalog.reserve("a").await.unwrap();
+        let writer = &reservation.writer;
+        // Told at once, or when there is less room than was thought.
+        for (keep, told, stays) in [(36, 36, 32), (64, 33, 32), (64, 1, 32), (8, 8, 8)] {
+            let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), keep << 20);
+            for number in 0..40u8 {
+                sink.write(&vec![number; 1 << 20]).await.unwrap();
+                sink.keep(told << 20);
+            }
+            let mut staged = sink.finish().await.unwrap();
+            let held = (0..40u64).take_while(|at| staged.get(at * MIB..(at + 1) * MIB).is_some());
+            assert_eq!(held.count(), stays, "{keep} MiB, {told} MiB");
+            assert!((stays as u64..40).all(|at| staged.get(at * MIB..(at + 1) * MIB).is_none()));
+            for at in 0..40u8 {
+                let range = u64::from(at) * MIB..u64::from(at) * MIB + 9;
+                if staged.get(range.clone()).is_none() {
+                    staged.load(range.clone()).await.unwrap();
+                }
+                assert_eq!(staged.get(range).as_deref(), Some(&[at; 9][..]));
+            }
+        }
+    });
+}
+
+#[test]
 fn the_stored_pack_and_its_index_are_exported_as_they_came() {
     let (pack, index) = sample().finish();
     let storage = storage();

@@ -81,6 +81,7 @@ impl StagedPack {
             });
         }
         self.store().await?;
+        self.sink.window.clear();
         let live = LivePack::new(self.sink.id, pack)?;
         let mut batch = Batch::default();
         let mut bytes = 0;

@@ -42,6 +42,23 @@ impl Window {
         *self = Window::new(self.budget);
     }
 
+    /// Whether so much more fits in.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.weight.saturating_add(bytes) <= self.budget
+    }
+
+    /// Holds no more than so much from now on. The front of the pack stays: it is needed first.
+    pub(super) fn shrink(&mut self, budget: usize) {
+        self.budget = self.budget.min(budget);
+        while self.weight > self.budget {
+            let last = self.chunks.last_key_value().map(|(chunk, _)| *chunk);
+            let Some((_, bytes)) = last.and_then(|last| self.chunks.remove(&last)) else {
+                break;
+            };
+            self.weight -= bytes.len();
+        }
+    }
+
     fn tick(&self) -> u64 {
         self.clock.set(self.clock.get() + 1);
         self.clock.get()
