@@ -234,16 +234,27 @@ fn found(value: &JsValue, range: Option<&std::ops::Range<u64>>) -> Result<Value,
 /// them gather than the whole engine takes. Where `ArrayBuffer.prototype.transfer` (ES2024) does not
 /// exist it is left to it.
 fn let_go(bytes: &Uint8Array) {
-    const LARGE: u32 = 64 << 10;
     if bytes.length() < LARGE {
         return;
     }
+    hasten_collection(bytes.length());
     let buffer = bytes.buffer();
     let transfer = Reflect::get(&buffer, &JsValue::from_str("transfer"));
     if let Ok(Ok(transfer)) = transfer.map(JsCast::dyn_into::<Function>) {
         // What cannot be given back is collected later.
         let _ = transfer.call1(&buffer, &JsValue::from(0));
     }
+}
+
+/// Bytes of a value that is worth a call of its own.
+const LARGE: u32 = 64 << 10;
+
+/// Has garbage collected sooner, on behalf of a large value that was read or written. The browser
+/// makes copies of it that only the garbage collector frees, and that do not count when the browser
+/// decides whether to run it. An array that nobody touches counts and takes no memory. With arrays of
+/// four times the values, a clone of 440 MB takes 310 MiB at its peak instead of 420.
+fn hasten_collection(bytes: u32) {
+    ArrayBuffer::new(bytes.saturating_mul(4).min(4 << 20));
 }
 
 fn key_bytes(key: &JsValue) -> Vec<u8> {
@@ -263,6 +274,9 @@ fn prepare(change: Change) -> Result<Prepared, StorageError> {
         Change::Put(table, key, value) => {
             let key = Uint8Array::from(key.as_slice());
             let bytes = Uint8Array::from(value.as_slice());
+            if bytes.length() >= LARGE {
+                hasten_collection(bytes.length());
+            }
             Prepared::Put(table, key.into(), bytes.into())
         }
         Change::Delete(table, key) => Prepared::Delete(table, Uint8Array::from(key.as_slice()).into()),
