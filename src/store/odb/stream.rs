@@ -42,6 +42,11 @@ struct Packed {
     at: u64,
     end: u64,
     inflater: Inflater,
+    /// Stored bytes that were read, and how many of them were inflated.
+    input: Vec<u8>,
+    used: usize,
+    /// Whether nothing more comes of what was inflated.
+    drained: bool,
     window: Window,
     hasher: Option<ObjectHasher>,
     /// Bytes that were hashed.
@@ -107,6 +112,15 @@ impl ObjectStream {
         })
     }
 
+    /// Bytes that are inflated and not given out yet.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        match &self.source {
+            Source::Packed(packed) => packed.ready.iter().map(Vec::len).sum(),
+            Source::Held { .. } | Source::Ended => 0,
+        }
+    }
+
     /// What is streamed.
     pub fn info(&self) -> Info {
         self.info
@@ -143,6 +157,9 @@ impl Packed {
             at: place.offset,
             end: place.end,
             inflater: Inflater::new(),
+            input: Vec::new(),
+            used: 0,
+            drained: true,
             window: Window::default(),
             hasher: Some(ObjectHasher::new(place.info.kind, place.info.size)),
             hashed: 0,
@@ -170,6 +187,8 @@ impl Packed {
         (self.pack, self.at, self.end) = (place.pack, place.offset, place.end);
         self.skip = self.hashed;
         self.window = Window::default();
+        (self.used, self.drained) = (0, true);
+        self.input.clear();
         self.inflater.begin(self.info.size);
         // A header may lie across two chunks.
         let mut head = Vec::new();
@@ -249,31 +268,32 @@ impl Packed {
         Ok(self.ready.pop_front())
     }
 
-    /// Inflates and hashes what the next chunk has.
+    /// Inflates and hashes a little: a chunk may inflate to a thousand times its size.
     async fn inflate(&mut self) -> Result<(), StoreError> {
-        let bytes = self.bytes(self.at).await?;
-        if bytes.is_empty() {
+        if self.drained && self.used >= self.input.len() {
+            self.input = self.bytes(self.at).await?;
+            self.used = 0;
+            if self.input.is_empty() {
+                return Err(self.fail(Fault::Inflate));
+            }
+            self.at += self.input.len() as u64;
+        }
+        let mut window = std::mem::take(&mut self.window);
+        let rest = self.input.get(self.used..).unwrap_or_default();
+        let pushed = self.inflater.push_window(rest, &mut window);
+        let pushed = pushed.map_err(|_| self.fail(Fault::Inflate))?;
+        self.used += pushed.consumed;
+        self.drained = window.fresh().is_empty();
+        self.take(window.fresh());
+        self.window = window;
+        if !pushed.done {
+            return Ok(());
+        }
+        self.done = true;
+        if self.used < self.input.len() || self.at != self.end {
             return Err(self.fail(Fault::Inflate));
         }
-        self.at += bytes.len() as u64;
-        let mut rest = bytes.as_slice();
-        loop {
-            let pushed = self.inflater.push_window(rest, &mut self.window);
-            let pushed = pushed.map_err(|_| self.fail(Fault::Inflate))?;
-            let fresh = self.window.fresh().to_vec();
-            rest = rest.get(pushed.consumed..).unwrap_or_default();
-            self.take(&fresh);
-            if pushed.done {
-                self.done = true;
-                if !rest.is_empty() || self.at != self.end {
-                    return Err(self.fail(Fault::Inflate));
-                }
-                return self.verify();
-            }
-            if rest.is_empty() && fresh.is_empty() {
-                return Ok(());
-            }
-        }
+        self.verify()
     }
 
     fn verify(&mut self) -> Result<(), StoreError> {
