@@ -12,6 +12,8 @@
 //! [`Publication`](super::publish::Publication) writes the row in `meta` and lists the pack among
 //! the live ones ([`super::manifest`]). What a dead writer left is recognised by not being listed.
 
+#[cfg(test)]
+mod far;
 mod sink;
 mod staged;
 mod tail;

@@ -62,11 +62,14 @@ pub struct External {
 /// What a pack may ask of us at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the pack itself.
+    /// Bytes of the pack itself. By default as many as the least generous of the large browsers lets
+    /// an origin store (Firefox: 10 GiB, or a tenth of the disk), so that it is the browser that says
+    /// where there is no room.
     pub pack_bytes: u64,
     /// Bytes of one object held in memory; larger blobs are only streamed.
     pub object_bytes: u64,
-    /// Bytes of all objects together, deltas applied.
+    /// Bytes of all objects together, deltas applied. By default 25 times the largest pack, which is
+    /// ten minutes of work: packs of long histories resolve to 10 to 30 times their size.
     pub resolved_bytes: u64,
     /// Objects in the pack.
     pub objects: u64,
@@ -78,9 +81,9 @@ impl Default for Limits {
     fn default() -> Self {
         const MIB: u64 = 1 << 20;
         Limits {
-            pack_bytes: 2048 * MIB,
+            pack_bytes: 10 * 1024 * MIB,
             object_bytes: 256 * MIB,
-            resolved_bytes: 64 * 1024 * MIB,
+            resolved_bytes: 256 * 1024 * MIB,
             objects: 10_000_000,
             base_bytes: 64 * MIB,
         }

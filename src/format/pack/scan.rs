@@ -13,6 +13,8 @@
 //! Memory: one row of 56 bytes for each object, one buffer for the object at hand, and what was
 //! fed and not yet looked at.
 
+#[cfg(test)]
+mod far;
 mod found;
 mod large;
 mod scanned;
