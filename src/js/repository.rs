@@ -66,12 +66,7 @@ impl RepositoryHandle {
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
     pub fn refs(&self, operation: &Operation, prefix: String) -> Promise {
         let repository = self.share();
-        operation.run(|task| async move {
-            let listed = for_each_ref::list(&task, &repository, prefix.as_bytes()).await?;
-            Ok(Cursor::over(
-                listed.into_iter().filter_map(|listed| convert::listed_ref(&listed)),
-            ))
-        })
+        operation.run(|_| async move { Ok(Cursor::new(for_each_ref::refs(&repository, prefix.as_bytes()))) })
     }
 
     /// The oid a revision names.
@@ -353,6 +348,21 @@ source!(
     convert::tree_entry,
     attends
 );
+impl Source for for_each_ref::Listing {
+    fn next<'a>(&'a mut self, task: &'a Task, count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
+        Box::pin(async move {
+            loop {
+                let batch = self.next_batch(task, count).await?;
+                // Those that lead nowhere are not told, and nothing would be the end.
+                let values: Vec<JsValue> = batch.iter().filter_map(convert::listed_ref).collect();
+                if !values.is_empty() || batch.is_empty() {
+                    return Ok(values);
+                }
+            }
+        })
+    }
+}
+
 source!(
     Objects,
     |objects, task, count| objects.next_batch(task, count),

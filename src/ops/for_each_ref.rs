@@ -1,5 +1,7 @@
 //! Lists refs: git-for-each-ref(1), with `HEAD` among them.
 
+use std::collections::VecDeque;
+
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -7,7 +9,7 @@ use crate::format::revision::Goal;
 use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::object;
-use crate::store::refs::{Ref, Target};
+use crate::store::refs::{Ref, RefsWalk, Target};
 use crate::task::Task;
 
 /// A ref, with where it leads.
@@ -24,34 +26,78 @@ pub struct ListedRef {
     pub peeled: Option<ObjectId>,
 }
 
-/// The refs whose full name starts with `prefix`, ordered bytewise. `HEAD` is among them if the
-/// prefix is empty or `HEAD`.
-pub async fn list(task: &Task, repo: &Repository, prefix: &[u8]) -> Outcome<Vec<ListedRef>> {
-    let stored = task.race(repo.refs.list(prefix)).await?.at(Stage::Read)?;
-    let mut refs = Vec::with_capacity(stored.len());
-    for Ref { name, target, peeled } in stored {
-        task.checkpoint().await?;
-        refs.push(match target {
-            Target::Direct(oid) => ListedRef {
-                name,
-                oid: Some(oid),
-                symbolic: None,
-                peeled,
-            },
-            Target::Symbolic(to) => {
-                let found = task.race(repo.refs.resolve(&name)).await?.at(Stage::Read)?;
-                let oid = found.and_then(|found| found.oid);
-                ListedRef {
-                    name,
-                    oid,
-                    symbolic: Some(to),
-                    peeled,
-                }
-            }
-        });
+/// Refs in the order of their names, some at a time.
+pub struct Listing {
+    repo: Repository,
+    prefix: Vec<u8>,
+    /// Begun with the first batch.
+    walk: Option<RefsWalk>,
+    ready: VecDeque<ListedRef>,
+}
+
+/// Starts a listing of the refs whose full name starts with `prefix`, ordered bytewise. `HEAD` is among
+/// them if the prefix is empty or `HEAD`.
+pub fn refs(repo: &Repository, prefix: &[u8]) -> Listing {
+    Listing {
+        repo: repo.clone(),
+        prefix: prefix.to_vec(),
+        walk: None,
+        ready: VecDeque::new(),
     }
-    peel(task, repo, &mut refs).await?;
-    Ok(refs)
+}
+
+impl Listing {
+    /// Some more, `count` at most; none at the end.
+    pub async fn next_batch(&mut self, task: &Task, count: usize) -> Outcome<Vec<ListedRef>> {
+        if self.ready.is_empty() {
+            let walk = match &mut self.walk {
+                Some(walk) => walk,
+                None => {
+                    let walk = task.race(self.repo.refs.walk(&self.prefix)).await?;
+                    self.walk.insert(walk.at(Stage::Read)?)
+                }
+            };
+            let stored = task.race(walk.next()).await?.at(Stage::Read)?;
+            let mut refs = Vec::new();
+            for stored in stored.into_iter().flatten() {
+                task.checkpoint().await?;
+                refs.push(listed(task, &self.repo, stored).await?);
+            }
+            peel(task, &self.repo, &mut refs).await?;
+            self.ready = refs.into();
+        }
+        let count = count.min(self.ready.len());
+        Ok(self.ready.drain(..count).collect())
+    }
+}
+
+/// All of them together.
+pub async fn list(task: &Task, repo: &Repository, prefix: &[u8]) -> Outcome<Vec<ListedRef>> {
+    let mut listing = refs(repo, prefix);
+    let mut all = Vec::new();
+    loop {
+        match listing.next_batch(task, usize::MAX).await? {
+            more if more.is_empty() => return Ok(all),
+            more => all.extend(more),
+        }
+    }
+}
+
+async fn listed(task: &Task, repo: &Repository, stored: Ref) -> Outcome<ListedRef> {
+    let Ref { name, target, peeled } = stored;
+    let (oid, symbolic) = match target {
+        Target::Direct(oid) => (Some(oid), None),
+        Target::Symbolic(to) => {
+            let found = task.race(repo.refs.resolve(&name)).await?.at(Stage::Read)?;
+            (found.and_then(|found| found.oid), Some(to))
+        }
+    };
+    Ok(ListedRef {
+        name,
+        oid,
+        symbolic,
+        peeled,
+    })
 }
 
 /// Fills in what tags lead to, where that was not stored with them.

@@ -10,11 +10,11 @@ use super::text::quote;
 use crate::format::oid::ObjectId;
 use crate::format::refname::{RefName, expansions};
 
-/// How many refs are taken from a remote.
-pub const MAX_REFS: usize = 1_000_000;
+/// How many refs are taken from a remote; what an annotated tag peels to may count as another.
+pub const MAX_REFS: usize = 2_000_000;
 
-/// How many bytes a ref advertisement or listing may have.
-pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// How many bytes a ref advertisement or listing may have: a million refs have about 80 MB.
+pub const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// How long the name of a ref may be: what fits into a file name's path on most systems.
 pub const MAX_NAME: usize = 4096;

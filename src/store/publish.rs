@@ -342,8 +342,9 @@ impl<'w> Publication<'w> {
                 before.push(oid);
             }
             if new {
-                let all = refs.list(b"").await?;
-                check_conflicts(&all.into_iter().map(|found| found.name).collect(), &self.updates)?;
+                let set = self.updates.iter().filter(|update| update.new.is_some());
+                let names: Vec<&[u8]> = set.map(|update| update.name.as_slice()).collect();
+                check_conflicts(&refs.names_near(&names).await?, &self.updates)?;
             }
         }
         let logs = Logs {

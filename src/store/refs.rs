@@ -14,13 +14,18 @@
 //!
 //! `HEAD`, symbolic refs and whatever is not under `refs/` are single rows always.
 
+mod walk;
+
 use std::rc::Rc;
 
 use super::error::{Fault, RefProblem, StoreError};
 use super::row;
 use crate::format::oid::{OID_LEN, ObjectId};
-use crate::host::{Backend, Change, Read, Table};
-use crate::sorted::SortedMap;
+use crate::host::{Backend, Change, Read, Row, Table};
+use crate::sorted::{SortedMap, SortedSet};
+
+use self::walk::ROWS;
+pub use self::walk::RefsWalk;
 
 /// git's `SYMREF_MAXDEPTH`.
 const SYMREF_MAXDEPTH: usize = 5;
@@ -90,8 +95,11 @@ impl Refs {
         let Some(at) = at.checked_sub(1) else {
             return Ok((None, None));
         };
-        let mut packed = self.packed(at..at + 1).await?;
-        Ok((packed.remove(name), None))
+        let mut found = None;
+        for (key, row) in self.packed_rows(vec![packed_key(at)?]).await? {
+            found = parse_packed(&key, &row)?.into_iter().find(|packed| packed.name == name);
+        }
+        Ok((found, None))
     }
 
     /// Follows symbolic refs, five at most (git's `SYMREF_MAXDEPTH`); `None` if there is no ref of
@@ -112,59 +120,81 @@ impl Refs {
         })
     }
 
-    /// The refs whose name starts with `prefix`, ordered bytewise. `HEAD` is among them if the
-    /// prefix is empty.
-    pub async fn list(&self, prefix: &[u8]) -> Result<Vec<Ref>, StoreError> {
-        let directory = self
-            .backend
-            .get_many(&[read(DIRECTORY.to_vec())])
-            .await?
-            .pop()
-            .flatten();
-        let firsts = parse_directory(directory.as_deref())?;
-        // The row that starts before the prefix may hold names of it too.
-        let from = firsts
-            .partition_point(|first| first.as_slice() <= prefix)
-            .saturating_sub(1);
-        let beyond = |first: &Vec<u8>| first.as_slice() <= prefix || first.starts_with(prefix);
-        let to = firsts.partition_point(beyond);
-        let mut refs = self.packed(from..to).await?;
-        refs.retain(|name, _| name.starts_with(prefix));
-        let singles = single_key(prefix);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let rows = self.backend.list(Table::Refs, &singles, after.as_deref(), 1024).await?;
-            for (key, row) in &rows {
-                let name = key.get(1..).unwrap_or_default();
-                match parse_single(name, row)? {
-                    Some(found) => drop(refs.insert(name.to_vec(), found)),
-                    None => drop(refs.remove(name)),
-                }
-            }
-            match rows.into_iter().next_back() {
-                Some((key, _)) => after = Some(key),
-                None => return Ok(refs.into_values().collect()),
-            }
-        }
+    /// The refs whose name starts with `prefix`, ordered bytewise, some at a time. `HEAD` is among
+    /// them if the prefix is empty.
+    pub async fn walk(&self, prefix: &[u8]) -> Result<RefsWalk, StoreError> {
+        let firsts = self.directory().await?;
+        let (from, to) = (rows_of(&firsts, prefix), beyond(&firsts, prefix));
+        Ok(RefsWalk::new(self, prefix, from.unwrap_or(0)..to))
     }
 
-    async fn packed(&self, rows: std::ops::Range<usize>) -> Result<SortedMap<Vec<u8>, Ref>, StoreError> {
-        let keys: Vec<Vec<u8>> = rows.map(packed_key).collect::<Result<_, _>>()?;
-        let mut refs = SortedMap::new();
-        // A few rows at a time: a million refs are not held twice.
-        for keys in keys.chunks(32) {
-            let reads: Vec<Read> = keys.iter().map(|key| read(key.clone())).collect();
-            for (key, row) in keys.iter().zip(self.backend.get_many(&reads).await?) {
-                let row = row.ok_or_else(|| StoreError::Row {
-                    table: Table::Refs,
-                    key: key.clone(),
-                    fault: Fault::Absent,
-                })?;
-                parse_packed(key, &row, &mut refs)?;
-            }
+    /// All of them together.
+    pub async fn list(&self, prefix: &[u8]) -> Result<Vec<Ref>, StoreError> {
+        let mut walk = self.walk(prefix).await?;
+        let mut refs = Vec::new();
+        while let Some(more) = walk.next().await? {
+            refs.extend(more);
         }
         Ok(refs)
     }
+
+    /// The names of refs that could be in the way of refs of those names, or be in whose way they
+    /// could be, and some more: of the packed rows only those are read in which such names would be.
+    pub(crate) async fn names_near(&self, names: &[&[u8]]) -> Result<SortedSet<Vec<u8>>, StoreError> {
+        let firsts = self.directory().await?;
+        let mut rows = SortedSet::new();
+        for name in names {
+            let slashes = (0..).zip(*name).filter(|(_, byte)| **byte == b'/');
+            rows.extend(slashes.filter_map(|(at, _)| rows_of(&firsts, name.get(..at)?)));
+            let below = [name, b"/".as_slice()].concat();
+            rows.extend(rows_of(&firsts, &below).unwrap_or(0)..beyond(&firsts, &below));
+        }
+        let mut near = SortedSet::new();
+        let keys = rows.into_iter().map(packed_key).collect::<Result<Vec<_>, _>>()?;
+        for keys in keys.chunks(ROWS) {
+            for (key, row) in self.packed_rows(keys.to_vec()).await? {
+                near.extend(parse_packed(&key, &row)?.into_iter().map(|found| found.name));
+            }
+        }
+        let mut singles = RefsWalk::new(self, b"", 0..0);
+        while let Some((found, gone)) = singles.next_singles().await? {
+            for name in &gone {
+                near.remove(name);
+            }
+            near.extend(found);
+        }
+        Ok(near)
+    }
+
+    async fn directory(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let row = self.backend.get_many(&[read(DIRECTORY.to_vec())]).await?.pop();
+        parse_directory(row.flatten().as_deref())
+    }
+
+    /// Packed rows, with their keys.
+    async fn packed_rows(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Row>, StoreError> {
+        let reads: Vec<Read> = keys.iter().map(|key| read(key.clone())).collect();
+        let rows = self.backend.get_many(&reads).await?;
+        let row = |(key, row): (Vec<u8>, Option<Vec<u8>>)| match row {
+            Some(row) => Ok((key, row)),
+            None => Err(StoreError::Row {
+                table: Table::Refs,
+                key,
+                fault: Fault::Absent,
+            }),
+        };
+        keys.into_iter().zip(rows).map(row).collect()
+    }
+}
+
+/// The packed row in which a name is, if it is packed.
+fn rows_of(firsts: &[Vec<u8>], name: &[u8]) -> Option<usize> {
+    firsts.partition_point(|first| first.as_slice() <= name).checked_sub(1)
+}
+
+/// The packed row behind the last one that can hold names that start so.
+fn beyond(firsts: &[Vec<u8>], prefix: &[u8]) -> usize {
+    firsts.partition_point(|first| first.as_slice() <= prefix || first.starts_with(prefix))
 }
 
 fn read(key: Vec<u8>) -> Read {
@@ -202,16 +232,20 @@ fn parse_directory(row: Option<&[u8]>) -> Result<Vec<Vec<u8>>, StoreError> {
     Ok(firsts)
 }
 
-fn parse_packed(key: &[u8], row: &[u8], refs: &mut SortedMap<Vec<u8>, Ref>) -> Result<(), StoreError> {
+fn parse_packed(key: &[u8], row: &[u8]) -> Result<Vec<Ref>, StoreError> {
+    let mut refs: Vec<Ref> = Vec::new();
     let mut body = row::open(b'R', Table::Refs, key, row)?;
     while !body.is_empty() {
         let name = body.counted()?.to_vec();
+        if refs.last().is_some_and(|last| last.name >= name) {
+            return Err(body.fail(Fault::Inconsistent("has names out of order")));
+        }
         let peeled = body.u8()? != 0;
         let target = Target::Direct(body.oid()?);
         let peeled = if peeled { Some(body.oid()?) } else { None };
-        refs.insert(name.clone(), Ref { name, target, peeled });
+        refs.push(Ref { name, target, peeled });
     }
-    Ok(())
+    Ok(refs)
 }
 
 fn parse_single(name: &[u8], row: &[u8]) -> Result<Option<Ref>, StoreError> {

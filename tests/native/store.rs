@@ -10,6 +10,8 @@ mod faults;
 mod faulty;
 #[path = "store_lookup.rs"]
 mod lookup;
+#[path = "store_many_refs.rs"]
+mod many_refs;
 #[path = "store_objects.rs"]
 mod objects;
 #[path = "store_refs.rs"]

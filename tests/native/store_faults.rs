@@ -109,6 +109,7 @@ fn attempt_on(
         left: Cell::new(at),
         kill,
         calls: Cell::new(0),
+        rows: Cell::new(0),
         after_commit: RefCell::new(after_commit),
     });
     let faulty = Faulty {
@@ -180,6 +181,7 @@ fn every_prefix_of_the_transactions_is_nothing_or_the_whole() {
             left: Cell::new(0),
             kill: Kill::Hang,
             calls: Cell::new(0),
+            rows: Cell::new(0),
             after_commit: RefCell::new(Box::new(|| ())),
         });
         let (strike, count) = (Rc::clone(&plan), Cell::new(0));

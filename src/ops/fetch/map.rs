@@ -61,19 +61,25 @@ pub(super) struct Local {
 }
 
 /// The refs that are here before the fetch.
-pub(super) struct LocalRefs(SortedMap<Vec<u8>, Ref>);
+pub(super) struct LocalRefs(Vec<Ref>);
 
 /// git's `SYMREF_MAXDEPTH`.
 const SYMREF_MAXDEPTH: usize = 5;
 
 impl LocalRefs {
+    /// Of all refs, in the order of their names.
     pub(super) fn new(refs: Vec<Ref>) -> Self {
-        LocalRefs(refs.into_iter().map(|found| (found.name.clone(), found)).collect())
+        LocalRefs(refs)
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&Ref> {
+        let at = self.0.binary_search_by(|found| found.name.as_slice().cmp(name)).ok()?;
+        self.0.get(at)
     }
 
     /// What the ref holds in the end.
     pub(super) fn oid(&self, name: &[u8]) -> Option<ObjectId> {
-        match &self.0.get(self.leads_to(name))?.target {
+        match &self.get(self.leads_to(name))?.target {
             Target::Direct(oid) => Some(*oid),
             Target::Symbolic(_) => None,
         }
@@ -83,7 +89,7 @@ impl LocalRefs {
     pub(super) fn leads_to<'a>(&'a self, name: &'a [u8]) -> &'a [u8] {
         let mut name = name;
         for _ in 0..SYMREF_MAXDEPTH {
-            match self.0.get(name).map(|found| &found.target) {
+            match self.get(name).map(|found| &found.target) {
                 Some(Target::Symbolic(next)) => name = next,
                 _ => break,
             }
@@ -92,16 +98,19 @@ impl LocalRefs {
     }
 
     pub(super) fn is_symbolic(&self, name: &[u8]) -> bool {
-        matches!(self.0.get(name).map(|found| &found.target), Some(Target::Symbolic(_)))
+        matches!(self.get(name).map(|found| &found.target), Some(Target::Symbolic(_)))
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
-        self.0.contains_key(name)
+        self.get(name).is_some()
     }
 
     /// The names under `refs/`, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.0.keys().filter(|name| name.starts_with(b"refs/"))
+        self.0
+            .iter()
+            .map(|found| &found.name)
+            .filter(|name| name.starts_with(b"refs/"))
     }
 
     /// What the refs under `refs/` hold, in the order of their names.
@@ -111,7 +120,7 @@ impl LocalRefs {
 
     /// The branch that HEAD is on.
     pub(super) fn head_branch(&self) -> Option<&[u8]> {
-        match &self.0.get(b"HEAD".as_slice())?.target {
+        match &self.get(b"HEAD")?.target {
             Target::Symbolic(name) => Some(name),
             Target::Direct(_) => None,
         }

@@ -293,6 +293,7 @@ async fn strike(name: &str, scratch: &Scratch, kill: Kill, at: usize) -> bool {
         left: Cell::new(0),
         kill,
         calls: Cell::new(0),
+        rows: Cell::new(0),
         after_commit: RefCell::new(Box::new(|| {})),
     });
     let sound = host();

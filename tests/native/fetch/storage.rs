@@ -84,6 +84,7 @@ impl Scene {
                 left: Cell::new(0),
                 kill,
                 calls: Cell::new(0),
+                rows: Cell::new(0),
                 after_commit: RefCell::new(Box::new(|| ())),
             }),
         };

@@ -47,6 +47,8 @@ pub struct Plan {
     pub left: Cell<usize>,
     pub kill: Kill,
     pub calls: Cell<usize>,
+    /// Rows that were asked for, listed or changed.
+    pub rows: Cell<usize>,
     /// Called after every commit that went through.
     pub after_commit: RefCell<Box<dyn FnMut()>>,
 }
@@ -58,6 +60,10 @@ impl Plan {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         left == 1
+    }
+
+    fn count(&self, rows: usize) {
+        self.rows.set(self.rows.get() + rows);
     }
 
     async fn around<T>(&self, call: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
@@ -80,6 +86,7 @@ struct FaultyBackend {
 
 impl Backend for FaultyBackend {
     fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
+        self.plan.count(reads.len());
         Box::pin(self.plan.around(self.inner.get_many(reads)))
     }
 
@@ -90,7 +97,11 @@ impl Backend for FaultyBackend {
         after: Option<&'a [u8]>,
         limit: usize,
     ) -> Async<'a, Result<Vec<Row>, StorageError>> {
-        Box::pin(self.plan.around(self.inner.list(table, prefix, after, limit)))
+        Box::pin(self.plan.around(async move {
+            let rows = self.inner.list(table, prefix, after, limit).await?;
+            self.plan.count(rows.len());
+            Ok(rows)
+        }))
     }
 
     fn list_keys<'a>(
@@ -104,6 +115,7 @@ impl Backend for FaultyBackend {
     }
 
     fn commit(&self, batch: Batch) -> Async<'_, Result<(), StorageError>> {
+        self.plan.count(batch.changes.len());
         let commit = async {
             self.inner.commit(batch).await?;
             (self.plan.after_commit.borrow_mut())();
