@@ -246,6 +246,7 @@ class WasmEngine {
       case 'pushOutcome':
       case 'gc':
       case 'writeBlob':
+      case 'writeBlobOf':
       case 'writeTree':
       case 'writeCommit':
       case 'writeTag':

@@ -725,7 +725,8 @@ export class Repository implements AsyncDisposable {
    */
   prefetch(rev: Rev, options?: PrefetchOptions): Promise<{ objects: number; bytes: number }>;
   /**
-   * Writes a blob (git-hash-object(1)). Nothing leads to an object that is written so until a commit or
+   * Writes a blob (git-hash-object(1)). A Blob or a stream of any size is written as it comes and never
+   * held whole; it takes room twice until it is written. Nothing leads to an object that is written so until a commit or
    * a ref does; `gc` keeps it for its grace period.
    */
   writeBlob(data: FileContent, options?: Abortable): Promise<Oid>;

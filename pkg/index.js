@@ -5,7 +5,7 @@ import { GitError, internal } from './errors.js';
 import { cloneOptions, date, diffBlobsOptions, diffOptions, fetchOptions, flag, gcOptions, oneOf, optionalText, pushOptions, pushOutcomeOptions, questionsOf, rememberedOf, remoteOptions, repositoryName, signalOf, storageOf, text, textOrNull, texts, whole } from './options.js';
 import { branches, config, remotes, tags } from './settings.js';
 import { mergeOptions, replayOptions } from './merge.js';
-import { commitOptions, content, newCommit, newTag, refUpdates, treeEntries } from './write.js';
+import { commitOptions, content, newCommit, newTag, pieces, refUpdates, treeEntries } from './write.js';
 
 export { GitError };
 
@@ -257,7 +257,13 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['writeBlob']} */
   async writeBlob(data, options = {}) {
-    return this.#call('writeBlob', [await content('data', data)], options);
+    if (!(data instanceof Blob || data instanceof ReadableStream)) return this.#call('writeBlob', [await content('data', data)], options);
+    const { piece, end } = pieces(data);
+    try {
+      return await this.#connection.call('writeBlobOf', [this.#open()], { signal: signalOf(options), callbacks: { asks: { piece } } });
+    } finally {
+      end();
+    }
   }
 
   /** @type {import('./index.d.ts').Repository['writeTree']} */

@@ -35,6 +35,26 @@ export async function content(name, data) {
   throw new TypeError(`${name} must be a string, a buffer, a Blob or a ReadableStream`);
 }
 
+/**
+ * The bytes of something large, piece by piece: `piece` resolves with the next, an empty one at the end,
+ * and `end` says that no more are wanted.
+ * @param {Blob | ReadableStream<Uint8Array>} data
+ */
+export function pieces(data) {
+  const reader = (data instanceof Blob ? data.stream() : data).getReader();
+  return {
+    async piece() {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return new Uint8Array();
+        if (!(value instanceof Uint8Array)) throw new TypeError('data must be a stream of Uint8Arrays');
+        if (value.length > 0) return value;
+      }
+    },
+    end: () => void reader.cancel().catch(() => {}),
+  };
+}
+
 /** @param {string} name @param {any} value */
 export function object(name, value) {
   if (typeof value === 'object' && value !== null) return value;

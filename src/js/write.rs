@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::operation::{Callbacks, Operation};
@@ -10,6 +10,7 @@ use super::options::{Fields, ask, list};
 use super::repository::RepositoryHandle;
 use super::value::{Record, bytes, shown, text};
 use crate::error::{Code, GitError, Outcome, Stage};
+use crate::host::Async;
 use crate::ops::cat;
 use crate::ops::commit::{self, Change};
 use crate::ops::compose::{Author, Sign, When};
@@ -25,6 +26,23 @@ impl RepositoryHandle {
     pub fn write_blob(&self, operation: &Operation, content: Vec<u8>) -> Promise {
         let repository = self.share();
         operation.run(|task| async move { Ok(shown(&write::blob(&task, &repository, content).await?)) })
+    }
+
+    /// Writes a blob of what the caller's function `piece` gives: byte arrays, an empty one at the end.
+    #[wasm_bindgen(js_name = writeBlobOf, unchecked_return_type = "Promise<string>")]
+    pub fn write_blob_of(&self, operation: &Operation) -> Promise {
+        let repository = self.share();
+        let function = operation.callbacks().get("piece");
+        operation.run(|task| async move {
+            let pieces = || -> Async<'static, Option<Vec<u8>>> {
+                let function = function.clone();
+                Box::pin(async move {
+                    let piece = ask(&function?, &JsValue::UNDEFINED).await?;
+                    Some(piece.dyn_ref::<Uint8Array>()?.to_vec())
+                })
+            };
+            Ok(shown(&write::blob_of(&task, &repository, &pieces).await?))
+        })
     }
 
     /// Writes a tree of entries `{ path, mode, oid }`.

@@ -26,7 +26,7 @@ use crate::task::Task;
 const PACK_FROM: usize = 100;
 
 /// Objects of more bytes in all become a pack: rows of one transaction are held in memory together.
-const ROWS_BYTES: usize = 8 << 20;
+pub(crate) const ROWS_BYTES: usize = 8 << 20;
 
 /// Ids looked up together.
 const LOOKUPS: usize = 1 << 14;
@@ -267,7 +267,8 @@ async fn write_pack(task: &Task, writer: &Writer, objects: Vec<(ObjectId, Object
     staged.write_index(&index).await.at(Stage::Update)
 }
 
-fn collides(oid: &ObjectId) -> GitError {
+/// Says that what was to be written shows the marks of an attack.
+pub(crate) fn collides(oid: &ObjectId) -> GitError {
     let message = format!("object {oid} shows the marks of a SHA-1 collision attack and is not written");
     GitError::new(Code::PackCollision, Stage::Request, message).with("oid", Datum::Text(oid.to_hex()))
 }

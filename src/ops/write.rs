@@ -2,6 +2,8 @@
 //! git-mktag(1). Nothing leads to them until a ref does; until then they are kept as long as
 //! git-gc(1) keeps what nothing reaches.
 
+mod stream;
+
 use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::message::Cleanup;
 use crate::format::object::Kind;
@@ -19,7 +21,9 @@ use crate::sorted::SortedMap;
 use crate::store::publish::Publication;
 use crate::task::Task;
 
-/// Writes a blob.
+pub use self::stream::{Pieces, blob_of};
+
+/// Writes a blob that is in memory.
 pub async fn blob(task: &Task, repo: &Repository, content: Vec<u8>) -> Outcome<ObjectId> {
     let writer = repo.writer(task).await?;
     let mut staging = Staging::holding(repo, &writer);
@@ -208,6 +212,10 @@ pub(crate) async fn publish(
     mut publication: Publication<'_>,
 ) -> Outcome<()> {
     staging.publish(task, &mut publication).await?;
+    published(task, repo, publication).await
+}
+
+async fn published(task: &Task, repo: &Repository, publication: Publication<'_>) -> Outcome<()> {
     task.shield()?;
     publication.commit().await.at(Stage::Update)?;
     repo.odb.refresh().await.at(Stage::Update)

@@ -1,6 +1,7 @@
 // Objects, commits and refs written in the browser, in storage on the disk, beside git's.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { Browser } from './support/browser.mjs';
 import { prepare } from './support/client.mjs';
@@ -36,8 +37,58 @@ after(async () => {
   await browser?.stop();
 });
 
+/** Bytes that compress, now more and now less. @param {number} number */
+const piece = (number) => Uint8Array.from({ length: 1 << 16 }, (_, at) => (at * (number + 7)) % (number % 2 ? 251 : 5));
+
 for (const worker of [true, false]) {
   const how = worker ? 'with' : 'without';
+
+  test(`a stream and a Blob of many megabytes are written ${how} a Worker, piece by piece`, async () => {
+    const page = await browser.page(server.url('/e2e/blank.html'));
+    await prepare(page);
+    const made = await page.evaluate(
+      async ([name, worker, source]) => {
+        const { t } = /** @type {any} */ (globalThis);
+        const piece = /** @type {(number: number) => Uint8Array} */ (new Function(`return ${source}`)());
+        const repo = await t.gitside.init(name, { worker });
+        let [given, cancelled] = [0, 0];
+        const stream = (/** @type {number} */ count, /** @type {(controller: any) => void} */ end) => {
+          let next = 0;
+          return new ReadableStream(
+            {
+              pull: (controller) => (next < count ? controller.enqueue(piece((given += 1, next++))) : end(controller)),
+              cancel: () => void (cancelled += 1),
+            },
+            { highWaterMark: 0 },
+          );
+        };
+        const oid = await repo.writeBlob(stream(150, (controller) => controller.close()));
+        const again = await repo.writeBlob(new Blob(Array.from({ length: 150 }, (_, number) => piece(number))));
+        let size = 0;
+        for await (const bytes of (await repo.blob(oid)).stream()) size += bytes.length;
+        const unplugged = await repo.writeBlob(stream(140, () => { throw new Error('unplugged'); })).catch((/** @type {Error} */ error) => error.message);
+        const controller = new AbortController();
+        given = 0;
+        const endless = stream(Infinity, () => {});
+        const aborting = repo.writeBlob(endless, { signal: controller.signal }).catch((/** @type {unknown} */ reason) => reason);
+        while (given < 200) await new Promise((resolve) => setTimeout(resolve));
+        controller.abort('enough');
+        const aborted = await aborting;
+        const words = await repo.writeBlob(new ReadableStream({ start: (controller) => (controller.enqueue('text'), controller.close()) })).catch((/** @type {Error} */ error) => error.name);
+        const { objects, packs } = await repo.usage();
+        await repo.close();
+        return { oid, again, size, unplugged, aborted, words, cancelled, objects, packs };
+      },
+      /** @type {const} */ ([`streamed ${worker}`, worker, piece.toString()]),
+    );
+    const content = Buffer.concat(Array.from({ length: 150 }, (_, number) => piece(number)));
+    const oid = execFileSync('git', ['hash-object', '--stdin'], { input: content, encoding: 'utf8' }).trim();
+    assert.deepEqual(made, {
+      ...{ oid, again: oid, size: content.length, unplugged: 'unplugged', aborted: 'enough', words: 'TypeError' },
+      // The endless one.
+      ...{ cancelled: 1, objects: 1, packs: 1 },
+    });
+  });
 
   test(`what is written ${how} a Worker is what git writes, and is there after a reload`, async () => {
     const page = await browser.page(server.url('/e2e/blank.html'));

@@ -14,5 +14,6 @@ mod names;
 mod pack_oracle;
 mod refs;
 mod signing;
+mod streamed;
 #[path = "../support/mod.rs"]
 mod support;
