@@ -207,7 +207,7 @@ async fn attempt(
         ..Stats::default()
     };
     if wants.is_empty() {
-        write_refs(&mut publication, task, &plan, None, &log)?;
+        write_refs(&mut publication, task, &plan, None, &log).await?;
     } else {
         let (want_refs, nameless) = plan.wants_by_name();
         let (want_refs, wants) = match session.takes_want_refs(want_refs.len()) {
@@ -248,7 +248,7 @@ async fn attempt(
         }
         let promised = filtered.map(Promised::of).unwrap_or_default();
         let shallow = check(task, &plan, &received, &told, promised).await?;
-        write_refs(&mut publication, task, &plan, Some(&received), &log)?;
+        write_refs(&mut publication, task, &plan, Some(&received), &log).await?;
         publication.shallow(shallow);
         stats.objects = received.objects();
         stats.bytes = received.bytes();
@@ -326,6 +326,7 @@ async fn check(
     };
     connectivity::check(task, &claim).await?;
     for planned in plan.refs.iter().filter(|planned| planned.branch) {
+        task.checkpoint().await?;
         let kind = links.kind(&planned.oid);
         if kind != Some(Kind::Commit) {
             let shown = String::from_utf8_lossy(&planned.name).into_owned();
@@ -349,7 +350,7 @@ struct Log {
 }
 
 /// As git, logs of all refs only the branch that `HEAD` is on, `HEAD`, and the remote's `HEAD`.
-fn write_refs(
+async fn write_refs(
     publication: &mut Publication<'_>,
     task: &Task,
     plan: &Plan,
@@ -369,6 +370,7 @@ fn write_refs(
         name, oid, if_present, ..
     } in &plan.refs
     {
+        task.checkpoint().await?;
         if *if_present && !here(oid) {
             continue;
         }
