@@ -157,8 +157,9 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['object']} */
   async object(oid, options = {}) {
-    const { type, size } = await this.#lazyCall('info', [text('oid', oid)], options);
-    return { type, size, bytes: async () => this.#read(oid, {}) };
+    const { type, size, content } = await this.#lazyCall('info', [text('oid', oid)], options);
+    const read = this.#reader(oid, content);
+    return { type, size, bytes: async () => read({}) };
   }
 
   /** @type {import('./index.d.ts').Repository['objects']} */
@@ -189,12 +190,13 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['blob']} */
   async blob(rev, path, options = {}) {
-    const { oid, size } = await this.#lazyCall('blob', [text('rev', rev), optionalText({ path }, 'path')], options);
+    const { oid, size, content } = await this.#lazyCall('blob', [text('rev', rev), optionalText({ path }, 'path')], options);
+    const read = this.#reader(oid, content);
     return {
       oid,
       size,
-      bytes: async (options = {}) => this.#read(oid, options),
-      text: async (options = {}) => new TextDecoder().decode(await this.#read(oid, options)),
+      bytes: async (options = {}) => read(options),
+      text: async (options = {}) => new TextDecoder().decode(await read(options)),
       stream: (options = {}) => this.#lazyStream('blobBytes', [oid], options),
     };
   }
@@ -323,9 +325,22 @@ export class Repository {
     this.#connection.release(this.#reference.key);
   }
 
-  /** @param {string} oid @param {Abortable} options @returns {Promise<Uint8Array>} */
-  #read(oid, options) {
-    return this.#lazyCall('read', [oid], options);
+  /**
+   * Reads an object's bytes. Those of a small one came along when it was looked up; they are given out
+   * once, because the caller may change them.
+   * @param {string} oid @param {Uint8Array | undefined} content
+   * @returns {(options: Abortable) => Promise<Uint8Array>}
+   */
+  #reader(oid, content) {
+    return async (options) => {
+      const held = content;
+      if (!held) return this.#lazyCall('read', [oid], options);
+      const { signal } = this.#remote(options);
+      this.#open();
+      signal?.throwIfAborted();
+      content = undefined;
+      return held;
+    };
   }
 
   /** @param {string} method @param {unknown[]} args @param {Abortable} options */

@@ -112,6 +112,7 @@ pub(super) fn handle(handle: &Handle) -> JsValue {
         .set("oid", shown(&handle.oid))
         .set("type", shown(&handle.kind))
         .set("size", number(handle.size))
+        .maybe("content", handle.content().map(bytes))
         .into()
 }
 

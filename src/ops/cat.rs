@@ -142,10 +142,12 @@ pub async fn read_signature(task: &Task, repo: &Repository, rev: &[u8]) -> Outco
     }
 }
 
-/// An object whose kind and size are known; its bytes are read when asked for.
+/// An object whose kind and size are known; its bytes are read when asked for, but for those of a
+/// small one, which are there.
 #[derive(Clone)]
 pub struct Handle {
     repo: Repository,
+    content: Option<Rc<Vec<u8>>>,
     /// Its id.
     pub oid: ObjectId,
     /// What it is.
@@ -156,18 +158,28 @@ pub struct Handle {
 
 impl Handle {
     async fn open(task: &Task, repo: &Repository, oid: ObjectId) -> Outcome<Self> {
-        let info = object::info(task, repo, &oid).await?;
+        let looked = object::look(task, repo, &oid).await?;
+        let info = looked.info();
         Ok(Handle {
             repo: repo.clone(),
+            content: looked.object().map(|object| object.data),
             oid,
             kind: info.kind,
             size: info.size,
         })
     }
 
+    /// All of its bytes, if they are there.
+    pub fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref().map(Vec::as_slice)
+    }
+
     /// All of its bytes. `LimitExceeded` for an object too large to hold.
     pub async fn bytes(&self, task: &Task) -> Outcome<Rc<Vec<u8>>> {
-        object::read_as(task, &self.repo, &self.oid, self.kind).await
+        match &self.content {
+            Some(content) => Ok(Rc::clone(content)),
+            None => object::read_as(task, &self.repo, &self.oid, self.kind).await,
+        }
     }
 }
 

@@ -12,17 +12,21 @@ use crate::format::tag::TagRef;
 use crate::ops::Repository;
 use crate::ops::fault::{self, At};
 use crate::ops::promisor;
-use crate::store::odb::{Info, Object};
+use crate::store::odb::{Looked, Object};
 use crate::task::Task;
 
 /// How many tags of tags are followed. Git has no limit; nobody has three.
 const PEEL_LIMIT: usize = 1000;
 
-/// Kind and size of an object.
-pub(crate) async fn info(task: &Task, repo: &Repository, oid: &ObjectId) -> Outcome<Info> {
-    let look = || async { task.race(repo.odb.info(&[*oid])).await?.at(Stage::Read) };
-    if let Some(info) = look().await?.into_iter().next().flatten() {
-        return Ok(info);
+/// Objects of so many bytes are read when only what they are is asked for: who asks reads most of them
+/// next, and where they are is half of the way.
+const SMALL: u64 = 64 << 10;
+
+/// What an object is, and all of it unless it is large.
+pub(crate) async fn look(task: &Task, repo: &Repository, oid: &ObjectId) -> Outcome<Looked> {
+    let look = || async { task.race(repo.odb.look(&[*oid], SMALL)).await?.at(Stage::Read) };
+    if let Some(looked) = look().await?.into_iter().next().flatten() {
+        return Ok(looked);
     }
     promisor::need(task, repo, &[*oid]).await?;
     let found = look().await?.into_iter().next().flatten();
@@ -97,19 +101,19 @@ pub(crate) fn tag<'a>(oid: &ObjectId, content: &'a [u8]) -> Outcome<TagRef<'a>> 
 pub(crate) async fn peel(task: &Task, repo: &Repository, oid: &ObjectId, goal: Goal) -> Outcome<(ObjectId, Kind)> {
     let mut oid = *oid;
     for _ in 0..PEEL_LIMIT {
-        let kind = info(task, repo, &oid).await?.kind;
-        oid = match (kind, goal) {
-            (_, Goal::Any) => return Ok((oid, kind)),
-            (_, Goal::Kind(wanted)) if wanted == kind => return Ok((oid, kind)),
-            (Kind::Tag, _) => {
-                let content = read_as(task, repo, &oid, Kind::Tag).await?;
-                tag(&oid, &content)?.object
-            }
-            (Kind::Commit, Goal::Kind(Kind::Tree)) => {
-                let content = read_as(task, repo, &oid, Kind::Commit).await?;
-                commit(&oid, &content)?.tree()
-            }
-            _ => return Ok((oid, kind)),
+        let looked = look(task, repo, &oid).await?;
+        let kind = looked.info().kind;
+        let leads = matches!((kind, goal), (Kind::Tag, _) | (Kind::Commit, Goal::Kind(Kind::Tree)));
+        if !leads || goal == Goal::Any || goal == Goal::Kind(kind) {
+            return Ok((oid, kind));
+        }
+        let content = match looked {
+            Looked::Whole(object) => object.data,
+            Looked::Large(_) => read_as(task, repo, &oid, kind).await?,
+        };
+        oid = match kind {
+            Kind::Tag => tag(&oid, &content)?.object,
+            _ => commit(&oid, &content)?.tree(),
         };
         task.checkpoint().await?;
     }

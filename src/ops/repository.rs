@@ -58,11 +58,12 @@ pub struct Usage {
 impl Repository {
     pub(super) async fn from_catalog(host: &Host, entry: catalog::Repository) -> Outcome<Self> {
         let backend = entry.backend;
+        let odb = Odb::open(backend.clone()).await.at(Stage::Read)?;
         Ok(Repository {
             host: host.clone(),
             name: entry.name,
             id: entry.id,
-            odb: Rc::new(Odb::open(backend.clone()).await.at(Stage::Read)?),
+            odb: Rc::new(odb.paced(host.clock.clone())),
             refs: Refs::new(backend.clone()),
             meta: Rc::new(Meta::new(backend.clone())),
             backend,

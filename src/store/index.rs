@@ -1,11 +1,12 @@
 //! The rows that tell where an object is, and what it is a delta against. They hold all that git's
 //! index holds (gitformat-pack(5), "Version 2 pack-*.idx files"), plus size, kind and base, so
-//! that a chain of deltas is planned without reading the pack, and kind and size are known without
-//! reading the object.
+//! that kind and size of many objects are known without reading them. Whoever reads an object
+//! needs its shard alone: from there on the pack itself leads from delta to base.
 //!
 //! ```text
 //! table index    key                          kind   body
-//!   shard        pack id, 's', shard u8       I      count u32, count × oid ascending, count × row u32
+//!   shard        pack id, 's', shard u8       I      count u32, count × oid ascending, count × row u32,
+//!                                                    count × offset u64
 //!   block        pack id, 'e', block u32      E      first row u32, count u32, end u64, count × entry
 //!
 //! entry (45 bytes), in the order of the pack:
@@ -36,7 +37,7 @@ const SHARD_ENTRIES: usize = 512;
 const ENTRY_LEN: usize = 25 + OID_LEN;
 
 /// Where the first entry of a pack starts.
-const PACK_HEADER: u64 = 12;
+pub(crate) const PACK_HEADER: u64 = 12;
 
 const NO_BASE: u32 = u32::MAX;
 
@@ -63,19 +64,31 @@ pub(crate) fn block_key(pack: PackId, block: u32) -> Vec<u8> {
     key
 }
 
-/// The ids of one shard, and the rows of their entries.
+/// Where in a pack an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    /// How many come before it.
+    pub(crate) row: u32,
+    /// How many bytes do.
+    pub(crate) offset: u64,
+}
+
+/// The ids of one shard, and the places of their entries.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Shard {
     oids: Vec<ObjectId>,
-    rows: Vec<u32>,
+    spots: Vec<Spot>,
 }
+
+/// Bytes of an object in a shard.
+const SHARD_ENTRY_LEN: usize = OID_LEN + 12;
 
 impl Shard {
     /// Reads a shard's row: ids ascend and belong here, rows are within the pack.
     pub(crate) fn parse(pack: &LivePack, shard: u8, bytes: &[u8]) -> Result<Self, StoreError> {
         let key = shard_key(pack.id, shard);
         let mut body = row::open(b'I', Table::Index, &key, bytes)?;
-        let count = counted(&mut body, OID_LEN + 4)?;
+        let count = counted(&mut body, SHARD_ENTRY_LEN)?;
         let mut oids: Vec<ObjectId> = Vec::with_capacity(count);
         for _ in 0..count {
             let oid = body.oid()?;
@@ -84,22 +97,29 @@ impl Shard {
             }
             oids.push(oid);
         }
-        let mut rows = Vec::with_capacity(count);
+        let mut spots = Vec::with_capacity(count);
         for _ in 0..count {
             let row = body.u32()?;
             if row >= pack.objects {
                 return Err(body.fail(Fault::Inconsistent("names a row beyond the pack")));
             }
-            rows.push(row);
+            spots.push(Spot { row, offset: 0 });
+        }
+        for spot in &mut spots {
+            spot.offset = body.u64()?;
+            if !(PACK_HEADER..pack.end()).contains(&spot.offset) {
+                return Err(body.fail(Fault::Inconsistent("names an offset beyond the pack")));
+            }
         }
         body.end()?;
-        Ok(Shard { oids, rows })
+        Ok(Shard { oids, spots })
     }
 
-    /// The row of an object's entry.
-    pub(crate) fn find(&self, oid: &ObjectId) -> Option<u32> {
-        let at = self.oids.binary_search(oid).ok()?;
-        self.rows.get(at).copied()
+    /// Where an object's entry is; the first, of several.
+    pub(crate) fn find(&self, oid: &ObjectId) -> Option<Spot> {
+        let at = self.oids.partition_point(|other| other < oid);
+        self.oids.get(at).filter(|found| *found == oid)?;
+        self.spots.get(at).copied()
     }
 
     /// All ids, ascending.
@@ -116,9 +136,12 @@ impl Shard {
 
     /// What it weighs in a cache.
     pub(crate) fn weight(&self) -> usize {
-        self.oids.len() * (OID_LEN + 4) + 64
+        self.oids.len() * SHARD_WEIGHT + 64
     }
 }
+
+/// What an object of a shard weighs in memory.
+pub(crate) const SHARD_WEIGHT: usize = OID_LEN + size_of::<Spot>();
 
 /// Entries that follow each other in the pack.
 #[derive(Debug, PartialEq, Eq)]
@@ -167,7 +190,7 @@ impl Block {
             entries.push(entry);
         }
         body.end()?;
-        if end > pack.bytes.saturating_sub(OID_LEN as u64) {
+        if end > pack.end() {
             return Err(body.fail(Fault::Inconsistent("reaches beyond the pack")));
         }
         Ok(Block { first, end, entries })
@@ -209,7 +232,7 @@ fn exact(body: &RowReader<'_>, count: u32, each: usize) -> Result<usize, StoreEr
 /// The rows of a pack's index, one after the other. Beside the index and the row at hand there are
 /// four bytes of memory for each object.
 pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> impl Iterator<Item = Change> {
-    let end = index.bytes.saturating_sub(OID_LEN as u64);
+    let end = live.end();
     let block_entries = usize::try_from(live.block_entries).unwrap_or(usize::MAX).max(1);
     let live = *live;
     let blocks = index
@@ -227,8 +250,12 @@ pub(crate) fn rows(live: &LivePack, index: &PackIndex) -> impl Iterator<Item = C
             )
         });
     let shard = move |(shard, rows): (u8, Vec<u32>)| {
-        let entry = |row: &u32| Some((index.entries.get(usize::try_from(*row).ok()?)?.oid, *row));
-        let mut ids: Vec<(ObjectId, u32)> = rows.iter().filter_map(entry).collect();
+        let entry = |row: u32| {
+            let entry = index.entries.get(usize::try_from(row).ok()?)?;
+            let offset = entry.offset;
+            Some((entry.oid, Spot { row, offset }))
+        };
+        let mut ids: Vec<(ObjectId, Spot)> = rows.into_iter().filter_map(entry).collect();
         ids.sort_unstable();
         shard_row(live.id, shard, &ids)
     };
@@ -255,14 +282,17 @@ fn by_shard(bits: u8, entries: &[Entry]) -> Vec<Vec<u32>> {
     shards
 }
 
-fn shard_row(pack: PackId, shard: u8, ids: &[(ObjectId, u32)]) -> Change {
-    let mut body = Vec::with_capacity(4 + ids.len() * (OID_LEN + 4));
+fn shard_row(pack: PackId, shard: u8, ids: &[(ObjectId, Spot)]) -> Change {
+    let mut body = Vec::with_capacity(4 + ids.len() * SHARD_ENTRY_LEN);
     body.extend_from_slice(&u32::try_from(ids.len()).unwrap_or(u32::MAX).to_be_bytes());
     for (oid, _) in ids {
         body.extend_from_slice(oid.as_bytes());
     }
-    for (_, row) in ids {
-        body.extend_from_slice(&row.to_be_bytes());
+    for (_, spot) in ids {
+        body.extend_from_slice(&spot.row.to_be_bytes());
+    }
+    for (_, spot) in ids {
+        body.extend_from_slice(&spot.offset.to_be_bytes());
     }
     let key = shard_key(pack, shard);
     let row = row::seal(b'I', &key, &body);
@@ -336,7 +366,8 @@ mod tests {
             for (row, entry) in index.entries.iter().enumerate().step_by(1 + index.entries.len() / 700) {
                 let shard = shard_of(live.shard_bits, entry.oid.first_byte());
                 let shard = Shard::parse(&live, shard, &stored[&shard_key(live.id, shard)]).unwrap();
-                assert_eq!(shard.find(&entry.oid), Some(row as u32));
+                let spot = shard.find(&entry.oid).map(|spot| (spot.row, spot.offset));
+                assert_eq!(spot, Some((row as u32, entry.offset)));
                 let block = row as u32 / BLOCK_ENTRIES;
                 let block = Block::parse(&live, block, &stored[&block_key(live.id, block)]).unwrap();
                 assert_eq!(block.entry(row as u32), Some((*entry, entry.offset + 7)));

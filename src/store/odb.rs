@@ -1,13 +1,15 @@
-//! Verified reads of stored objects. An id leads through a shard to a row, rows lead from delta to
-//! base ([`super::index`]), and only then are the chunks that hold the whole chain read, in one
-//! transaction. What comes out is hashed before anybody sees it. Nothing is locked: packs may be
-//! replaced while they are read (`steady`).
+//! Verified reads of stored objects. An id leads through a shard to an entry ([`super::index`]), and
+//! entries lead from delta to base, through chunks of the pack (`chain`). What comes out is hashed
+//! before anybody sees it. Calls that run at the same time share caches, and wait for each other's
+//! reads rather than read twice (`loading`). Nothing is locked: packs may be replaced while they are
+//! read (`steady`).
 //!
 //! What it does not do: fetch what is missing, parse objects, write.
 
 pub(crate) mod census;
 mod chain;
 mod commits;
+mod loading;
 mod locate;
 mod oids;
 pub(crate) mod raw;
@@ -18,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use loading::{Loading, Wanted};
 use locate::find;
 pub use oids::Oids;
 pub use stream::ObjectStream;
@@ -33,7 +36,7 @@ use crate::format::object::Kind;
 use crate::format::oid::{OID_HEX_LEN, OID_LEN, ObjectId};
 use crate::format::pack::PackIndex;
 use crate::format::zlib::Inflater;
-use crate::host::{Backend, Read};
+use crate::host::{Backend, Clock, Pace, Read};
 
 /// An object that was read whole and whose bytes hash to the id asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,36 @@ pub struct Info {
     pub kind: Kind,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// An object, unless it is larger than the caller wants to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// All of it.
+    Whole(Object),
+    /// What the store tells of it. Its bytes were not verified.
+    Large(Info),
+}
+
+impl Looked {
+    /// Kind and size.
+    pub fn info(&self) -> Info {
+        match self {
+            Looked::Whole(object) => Info {
+                kind: object.kind,
+                size: object.data.len() as u64,
+            },
+            Looked::Large(info) => *info,
+        }
+    }
+
+    /// The object, if it was read.
+    pub fn object(self) -> Option<Object> {
+        match self {
+            Looked::Whole(object) => Some(object),
+            Looked::Large(_) => None,
+        }
+    }
 }
 
 /// Blocks of an index held together, beside the cache: 3 MiB.
@@ -79,8 +112,15 @@ impl Default for OdbLimits {
             object_bytes: 256 << 20,
             chunk_cache: 24 * MIB,
             object_cache: 24 * MIB,
-            index_cache: 16 * MIB,
+            index_cache: 24 * MIB,
         }
+    }
+}
+
+impl OdbLimits {
+    /// The part of the index cache that is for shards; the rest is for blocks.
+    fn shard_cache(&self) -> usize {
+        self.index_cache / 3 * 2
     }
 }
 
@@ -91,6 +131,8 @@ pub struct Odb {
     limits: OdbLimits,
     list: RefCell<Rc<Manifest>>,
     caches: RefCell<Caches>,
+    loading: Loading,
+    pace: Option<(Rc<dyn Clock>, Rc<Pace>)>,
     pub(super) graph: RefCell<GraphCache>,
 }
 
@@ -102,14 +144,15 @@ struct Caches {
     blocks: Lru<(PackId, u32), Rc<Block>>,
     chunks: Lru<(PackId, u32), Rc<Vec<u8>>>,
     objects: Lru<Place, chain::Held>,
-    /// Reused from one object to the next: a new one has its window and tables to allocate.
-    inflater: Inflater,
+    /// Reused from one object to the next: a new one has its window and tables to allocate. Not here
+    /// while it is in use.
+    inflater: Option<Inflater>,
 }
 
 /// Where an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
-    Packed(PackId, u32),
+    Packed(PackId, u64),
     Row(ObjectId),
 }
 
@@ -127,15 +170,26 @@ impl Odb {
             limits,
             list: RefCell::new(Rc::new(list)),
             graph: RefCell::default(),
+            loading: Loading::default(),
+            pace: None,
             caches: RefCell::new(Caches {
-                shards: Lru::new(limits.index_cache / 2),
+                shards: Lru::new(limits.shard_cache()),
                 shards_read: HashMap::new(),
-                blocks: Lru::new(limits.index_cache / 2),
+                blocks: Lru::new(limits.index_cache - limits.shard_cache()),
                 chunks: Lru::new(limits.chunk_cache),
                 objects: Lru::new(limits.object_cache),
-                inflater: Inflater::new(),
+                inflater: None,
             }),
         })
+    }
+
+    /// The same, whose long reads let the event loop have its turn.
+    pub fn paced(self, clock: Rc<dyn Clock>) -> Self {
+        let pace = clock.pace();
+        Odb {
+            pace: Some((clock, pace)),
+            ..self
+        }
     }
 
     /// The packs, newest first, as they were when the repository was opened or last refreshed.
@@ -157,7 +211,7 @@ impl Odb {
         let (mut packed, mut elsewhere) = (Vec::new(), Vec::new());
         for (oid, (place, info)) in oids.iter().zip(places.into_iter().zip(&mut infos)) {
             match place {
-                Some((pack, row)) => packed.push((pack, row, info)),
+                Some((pack, spot)) => packed.push((pack, spot.row, info)),
                 None => elsewhere.push((oid, info)),
             }
         }
@@ -197,29 +251,45 @@ impl Odb {
     /// Reads many, `None` where one is not stored, in the order asked. The caller bounds the
     /// memory: all answers are held together.
     pub async fn read_many(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
-        self.for_each_steadily(oids, async |oids| self.read_now(oids).await)
-            .await
+        let read = self.for_each_steadily(oids, async |oids| self.look_now(oids, u64::MAX).await);
+        let read = read.await?.into_iter();
+        Ok(read.map(|looked| looked.and_then(Looked::object)).collect())
     }
 
-    async fn read_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
-        let mut answers: Vec<Option<Object>> = vec![None; oids.len()];
+    /// What each is, and all of it where that is `most` bytes at most, in the order asked; `None`
+    /// where it is not stored. What is stored as a delta may be read though it is larger.
+    pub async fn look(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
+        let looked = self.for_each_steadily(oids, async |oids| self.look_now(oids, most).await);
+        match looked.await {
+            Err(StoreError::TooLarge { .. }) => {
+                let infos = self.info(oids).await?.into_iter();
+                Ok(infos.map(|info| info.map(Looked::Large)).collect())
+            }
+            looked => looked,
+        }
+    }
+
+    async fn look_now(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
+        let mut answers: Vec<Option<Looked>> = vec![None; oids.len()];
         let mut targets = Vec::new();
         let (mut at_rows, mut in_rows) = (Vec::new(), Vec::new());
         for (at, (oid, place)) in oids.iter().zip(self.locate(oids).await?).enumerate() {
             match place {
-                Some((pack, row)) => targets.push(chain::Target::new(at, *oid, pack, row)),
+                Some((pack, spot)) => targets.push(chain::Target::new(at, *oid, pack, spot.offset)),
                 None => {
                     at_rows.push(at);
                     in_rows.push(*oid);
                 }
             }
         }
-        for (at, object) in self.read_packed(targets).await? {
-            set(&mut answers, at, object);
-        }
-        for (at, object) in at_rows.into_iter().zip(self.read_rows(&in_rows).await?) {
-            if let Some(object) = object {
-                set(&mut answers, at, object);
+        let rows = self.look_at_rows(&in_rows, most).await?;
+        let rows = at_rows
+            .into_iter()
+            .zip(rows)
+            .filter_map(|(at, found)| Some((at, found?)));
+        for (at, found) in self.read_packed(targets, most).await?.into_iter().chain(rows) {
+            if let Some(answer) = answers.get_mut(at) {
+                *answer = Some(found);
             }
         }
         Ok(answers)
@@ -227,8 +297,14 @@ impl Odb {
 
     /// Reads objects that have a row each, `None` where there is none, in the order asked.
     pub(crate) async fn read_rows(&self, oids: &[ObjectId]) -> Result<Vec<Option<Object>>, StoreError> {
+        let looked = self.look_at_rows(oids, u64::MAX).await?.into_iter();
+        Ok(looked.map(|looked| looked.and_then(Looked::object)).collect())
+    }
+
+    async fn look_at_rows(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
         let cached = |oid: &ObjectId| self.caches.borrow_mut().objects.get(&Place::Row(*oid));
-        let mut answers: Vec<Option<Object>> = oids.iter().map(|oid| Some(cached(oid)?.object())).collect();
+        let cached = |oid: &ObjectId| Some(Looked::Whole(cached(oid)?.object()));
+        let mut answers: Vec<Option<Looked>> = oids.iter().map(cached).collect();
         let elsewhere = oids.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none());
         let mut elsewhere: Vec<_> = elsewhere.collect();
         // Grouped, so that a long list does not hold all rows and all objects.
@@ -236,29 +312,37 @@ impl Odb {
             let reads: Vec<Read> = group.iter().map(|(oid, _)| objects::read(oid)).collect();
             let rows = self.backend.get_many(&reads).await?;
             for ((oid, answer), row) in group.iter_mut().zip(rows) {
-                if let Some(row) = row {
-                    let limit = self.limits.object_bytes;
-                    let object = objects::parse(oid, &row, limit, &mut self.caches.borrow_mut().inflater)?;
-                    self.keep(Place::Row(**oid), chain::Held::verified(&object));
-                    **answer = Some(object);
+                let Some(row) = row else { continue };
+                let info = objects::info(oid, &row)?;
+                if info.size > most {
+                    **answer = Some(Looked::Large(info));
+                    continue;
                 }
+                let limit = self.limits.object_bytes;
+                let object = {
+                    let inflater = &mut self.caches.borrow_mut().inflater;
+                    objects::parse(oid, &row, limit, inflater.get_or_insert_default())?
+                };
+                self.keep(Place::Row(**oid), chain::Held::verified(&object));
+                self.worked(object.data.len()).await;
+                **answer = Some(Looked::Whole(object));
             }
         }
         Ok(answers)
     }
 
-    /// Reads objects of one pack by the rows of their entries, in the order asked. For the holder
+    /// Reads objects of one pack by the offsets of their entries, in the order asked. For the holder
     /// of the writer's lock, from whom no pack is taken away.
     pub(crate) async fn read_entries(
         &self,
         pack: &LivePack,
-        entries: &[(ObjectId, u32)],
+        entries: &[(ObjectId, u64)],
     ) -> Result<Vec<Object>, StoreError> {
         let targets = entries.iter().enumerate();
-        let targets = targets.map(|(at, (oid, row))| chain::Target::new(at, *oid, *pack, *row));
-        let mut objects = self.read_packed(targets.collect()).await?;
+        let targets = targets.map(|(at, (oid, offset))| chain::Target::new(at, *oid, *pack, *offset));
+        let mut objects = self.read_packed(targets.collect(), u64::MAX).await?;
         objects.sort_unstable_by_key(|(at, _)| *at);
-        Ok(objects.into_iter().map(|(_, object)| object).collect())
+        Ok(objects.into_iter().filter_map(|(_, looked)| looked.object()).collect())
     }
 
     /// The ids that start with the given hex digits, in order, `limit` at most. Anything but hex
@@ -355,48 +439,59 @@ impl Odb {
         Ok((chunk.ok_or_else(|| pack_store::damaged_chunk(pack.id, number))?, within))
     }
 
-    /// Chunks of one pack, from the cache or else in one transaction.
+    /// Chunks of one pack, from the cache or else in one transaction, in the order asked.
     async fn chunks(&self, pack: &LivePack, wanted: &[u32]) -> Result<Vec<Rc<Vec<u8>>>, StoreError> {
-        let mut chunks: Vec<Option<Rc<Vec<u8>>>> = {
-            let mut caches = self.caches.borrow_mut();
-            wanted
+        let mut chunks: Vec<Option<Rc<Vec<u8>>>> = vec![None; wanted.len()];
+        loop {
+            for (number, slot) in wanted.iter().zip(&mut chunks).filter(|(_, slot)| slot.is_none()) {
+                *slot = self.caches.borrow_mut().chunks.get(&(pack.id, *number));
+            }
+            let missing = || wanted.iter().zip(&chunks).filter(|(_, slot)| slot.is_none());
+            let rows: Vec<Wanted> = missing().map(|(number, _)| Wanted::Chunk(pack.id, *number)).collect();
+            if rows.is_empty() {
+                return Ok(chunks.into_iter().flatten().collect());
+            }
+            let claim = self.loading.claim(rows.iter().copied());
+            if claim.is_empty() {
+                self.loading.settled(&rows).await;
+                continue;
+            }
+            let ours: Vec<u32> = missing()
+                .map(|(number, _)| *number)
+                .filter(|number| claim.has(Wanted::Chunk(pack.id, *number)))
+                .collect();
+            let reads: Vec<Read> = ours
                 .iter()
-                .map(|chunk| caches.chunks.get(&(pack.id, *chunk)))
-                .collect()
-        };
-        let absent = || {
-            wanted
-                .iter()
-                .zip(&chunks)
-                .filter(|(_, held)| held.is_none())
-                .map(|(chunk, _)| *chunk)
-        };
-        let reads: Vec<Read> = absent().map(|chunk| pack_store::read_chunk(pack.id, chunk)).collect();
-        if !reads.is_empty() {
+                .map(|chunk| pack_store::read_chunk(pack.id, *chunk))
+                .collect();
             let rows = self.backend.get_many(&reads).await?;
-            let slots = wanted.iter().zip(&mut chunks).filter(|(_, held)| held.is_none());
-            for ((chunk, held), row) in slots.zip(rows) {
-                let length = pack_store::chunk_len(*chunk, pack.chunk_bytes, pack.bytes);
+            for (number, row) in ours.into_iter().zip(rows) {
+                let length = pack_store::chunk_len(number, pack.chunk_bytes, pack.bytes);
                 let row = row.filter(|row| row.len() as u64 == length);
-                let row = Rc::new(row.ok_or_else(|| pack_store::damaged_chunk(pack.id, *chunk))?);
-                self.caches
-                    .borrow_mut()
-                    .chunks
-                    .insert((pack.id, *chunk), Rc::clone(&row), row.len());
-                *held = Some(row);
+                let row = Rc::new(row.ok_or_else(|| pack_store::damaged_chunk(pack.id, number))?);
+                let mut caches = self.caches.borrow_mut();
+                caches.chunks.insert((pack.id, number), Rc::clone(&row), row.len());
+                // The cache may be smaller than what is wanted.
+                let wanted = wanted.iter().zip(&mut chunks);
+                wanted
+                    .filter(|(other, _)| **other == number)
+                    .for_each(|(_, slot)| *slot = Some(Rc::clone(&row)));
             }
         }
-        Ok(chunks.into_iter().flatten().collect())
+    }
+
+    /// So many bytes were inflated, put together or hashed.
+    async fn worked(&self, bytes: usize) {
+        let Some((clock, pace)) = &self.pace else { return };
+        pace.worked(bytes);
+        if pace.is_over(|| clock.now()) {
+            clock.yield_now().await;
+            pace.begin(clock.now());
+        }
     }
 
     fn keep(&self, place: Place, held: chain::Held) {
         let weight = held.weight();
         self.caches.borrow_mut().objects.insert(place, held, weight);
-    }
-}
-
-fn set(answers: &mut [Option<Object>], at: usize, object: Object) {
-    if let Some(answer) = answers.get_mut(at) {
-        *answer = Some(object);
     }
 }

@@ -27,7 +27,7 @@ pub use self::tail::Rehash;
 pub(crate) use self::window::assemble;
 use super::error::{Fault, StoreError};
 use super::{index, row};
-use crate::format::oid::ObjectId;
+use crate::format::oid::{OID_LEN, ObjectId};
 use crate::format::pack::PackIndex;
 use crate::host::{Change, Read, Table};
 
@@ -158,6 +158,11 @@ pub struct LivePack {
 }
 
 impl LivePack {
+    /// Where its last entry ends, and the trailer begins.
+    pub(crate) fn end(&self) -> u64 {
+        self.bytes.saturating_sub(OID_LEN as u64)
+    }
+
     pub(crate) fn new(id: PackId, index: &PackIndex) -> Result<Self, StoreError> {
         Ok(LivePack {
             id,

@@ -75,7 +75,7 @@ impl Search<'_> {
                 .at(Stage::Read)?;
             let Some(entries) = entries else { break };
             let new = |oid: &ObjectId| self.known.find(oid).is_none() && self.stored.commits.find(oid).is_none();
-            let new: Vec<(ObjectId, u32)> = entries.into_iter().filter(|(oid, _)| new(oid)).collect();
+            let new: Vec<(ObjectId, u64)> = entries.into_iter().filter(|(oid, _)| new(oid)).collect();
             for some in new.chunks(TOGETHER) {
                 let read = self.repo.odb.read_commits(pack, some);
                 let objects = self.task.race(read).await?.at(Stage::Read)?;

@@ -240,10 +240,9 @@ impl Census {
             return Ok(Vec::new());
         };
         if let Some(pack) = self.place(*first).1.pack {
-            let entries = batch
-                .iter()
-                .map(|number| (self.get(*number).oid, self.place(*number).2));
-            return odb.read_entries(&pack, &entries.collect::<Vec<_>>()).await;
+            let stored = batch.iter().map(|number| self.get(*number));
+            let entries: Vec<_> = stored.map(|stored| (stored.oid, stored.offset)).collect();
+            return odb.read_entries(&pack, &entries).await;
         }
         let oids: Vec<ObjectId> = batch.iter().map(|number| self.get(*number).oid).collect();
         let found = oids.iter().zip(odb.read_rows(&oids).await?);

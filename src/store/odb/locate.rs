@@ -5,18 +5,27 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Odb;
-use crate::format::oid::{OID_LEN, ObjectId};
+use super::loading::Wanted;
+use crate::format::oid::ObjectId;
 use crate::host::{Read, Table};
 use crate::sorted::SortedSet;
 use crate::store::error::{Fault, StoreError};
-use crate::store::index::{self, Block, Shard};
+use crate::store::index::{self, Block, Shard, Spot};
 use crate::store::pack_store::{LivePack, PackId};
 
 impl Odb {
     /// In which pack of the list as it is known, and where, each object is; `None` if in no pack.
-    pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, u32)>>, StoreError> {
+    pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
         let list = self.manifest();
-        let packs = &list.packs;
+        self.locate_in(&list.packs, oids).await
+    }
+
+    /// The same, in some packs.
+    pub(super) async fn locate_in(
+        &self,
+        packs: &[LivePack],
+        oids: &[ObjectId],
+    ) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
         let mut wanted = Vec::new();
         for pack in packs.iter() {
             let of = |oid: &ObjectId| index::shard_of(pack.shard_bits, oid.first_byte());
@@ -39,14 +48,40 @@ impl Odb {
         mut wanted: Vec<(LivePack, (PackId, u8))>,
     ) -> Result<HashMap<(PackId, u8), Rc<Shard>>, StoreError> {
         let mut shards = HashMap::new();
-        wanted.retain(|(_, key)| match self.caches.borrow_mut().shards.get(key) {
-            Some(shard) => shards.insert(*key, shard).is_some(),
-            None => true,
-        });
-        let asked = wanted.len();
-        self.read_ahead(&mut wanted);
-        shards.extend(self.shard_rows(&wanted, asked).await?);
-        Ok(shards)
+        loop {
+            wanted.retain(|(_, key)| {
+                let cached = self.caches.borrow_mut().shards.get(key);
+                shards.extend(cached.map(|shard| (*key, shard)));
+                !shards.contains_key(key)
+            });
+            if wanted.is_empty() {
+                return Ok(shards);
+            }
+            let rows: Vec<Wanted> = wanted
+                .iter()
+                .map(|(_, (pack, shard))| Wanted::Shard(*pack, *shard))
+                .collect();
+            let claim = self.loading.claim(rows.iter().copied());
+            if claim.is_empty() {
+                self.loading.settled(&rows).await;
+                continue;
+            }
+            let ours = |(_, (pack, shard)): &&(LivePack, (PackId, u8))| claim.has(Wanted::Shard(*pack, *shard));
+            let mut reading: Vec<_> = wanted.iter().filter(ours).copied().collect();
+            let asked = reading.len();
+            self.read_ahead(&mut reading);
+            let ahead = reading
+                .iter()
+                .skip(asked)
+                .map(|(_, (pack, shard))| Wanted::Shard(*pack, *shard));
+            let ahead_claim = self.loading.claim(ahead);
+            let mut position = 0;
+            reading.retain(|(_, (pack, shard))| {
+                position += 1;
+                position <= asked || ahead_claim.has(Wanted::Shard(*pack, *shard))
+            });
+            shards.extend(self.shard_rows(&reading, asked).await?);
+        }
     }
 
     /// Adds to the shards that are wanted as many more of their packs as were read of those before:
@@ -65,8 +100,8 @@ impl Odb {
             *read += group.len();
             let weight = usize::try_from(pack.objects)
                 .unwrap_or(usize::MAX)
-                .saturating_mul(OID_LEN + 4);
-            if weight > self.limits.index_cache / 8 * 3 {
+                .saturating_mul(index::SHARD_WEIGHT);
+            if weight > self.limits.shard_cache() / 4 * 3 {
                 continue;
             }
             let last = index::shard_of(pack.shard_bits, u8::MAX);
@@ -130,25 +165,40 @@ impl Odb {
         let mut blocks = HashMap::new();
         let mut absent: Vec<(LivePack, u32)> = Vec::new();
         for (pack, block) in wanted {
-            let key = (pack.id, block);
-            if blocks.contains_key(&key) || absent.iter().any(|(pack, block)| (pack.id, *block) == key) {
-                continue;
-            }
-            match self.caches.borrow_mut().blocks.get(&key) {
-                Some(found) => drop(blocks.insert(key, found)),
-                None => absent.push((pack, block)),
+            if !absent
+                .iter()
+                .any(|(other, number)| (other.id, *number) == (pack.id, block))
+            {
+                absent.push((pack, block));
             }
         }
-        if !absent.is_empty() {
-            for ((pack, at), block) in absent.iter().zip(self.block_rows(&absent).await?) {
-                self.caches
-                    .borrow_mut()
-                    .blocks
-                    .insert((pack.id, *at), Rc::clone(&block), block.weight());
+        loop {
+            absent.retain(|(pack, number)| {
+                let key = (pack.id, *number);
+                let cached = self.caches.borrow_mut().blocks.get(&key);
+                blocks.extend(cached.map(|block| (key, block)));
+                !blocks.contains_key(&key)
+            });
+            if absent.is_empty() {
+                return Ok(blocks);
+            }
+            let rows: Vec<Wanted> = absent
+                .iter()
+                .map(|(pack, block)| Wanted::Block(pack.id, *block))
+                .collect();
+            let claim = self.loading.claim(rows.iter().copied());
+            if claim.is_empty() {
+                self.loading.settled(&rows).await;
+                continue;
+            }
+            let ours = |(pack, block): &&(LivePack, u32)| claim.has(Wanted::Block(pack.id, *block));
+            let ours: Vec<(LivePack, u32)> = absent.iter().filter(ours).copied().collect();
+            for ((pack, at), block) in ours.iter().zip(self.block_rows(&ours).await?) {
+                let mut caches = self.caches.borrow_mut();
+                caches.blocks.insert((pack.id, *at), Rc::clone(&block), block.weight());
                 blocks.insert((pack.id, *at), block);
             }
         }
-        Ok(blocks)
     }
 
     pub(super) async fn block_rows(&self, wanted: &[(LivePack, u32)]) -> Result<Vec<Rc<Block>>, StoreError> {

@@ -81,19 +81,20 @@ impl Odb {
 
     async fn find_entries_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Found>>, StoreError> {
         let places = self.locate(oids).await?;
-        let block_of = |(pack, row): &(LivePack, u32)| (*pack, row / pack.block_entries);
-        let blocks = self.blocks(places.iter().flatten().map(block_of)).await?;
+        let block_of = |pack: &LivePack, row: u32| (*pack, row / pack.block_entries);
+        let wanted = places.iter().flatten().map(|(pack, spot)| block_of(pack, spot.row));
+        let blocks = self.blocks(wanted).await?;
         let mut bases = Vec::new();
         let (mut at_rows, mut in_rows) = (Vec::new(), Vec::new());
         let mut found = Vec::with_capacity(oids.len());
         for (at, (oid, place)) in oids.iter().zip(&places).enumerate() {
-            let Some((pack, row)) = place else {
+            let Some((pack, spot)) = place else {
                 at_rows.push(at);
                 in_rows.push(*oid);
                 found.push(None);
                 continue;
             };
-            let (entry, end) = find(&blocks, pack, *row)?;
+            let (entry, end) = find(&blocks, pack, spot.row)?;
             bases.extend(entry.base.map(|base| (at, *pack, base)));
             found.push(Some(Found {
                 info: Info {
@@ -110,7 +111,7 @@ impl Odb {
                 base: None,
             }));
         }
-        let blocks = self.blocks(bases.iter().map(|(_, pack, base)| block_of(&(*pack, *base))));
+        let blocks = self.blocks(bases.iter().map(|(_, pack, base)| block_of(pack, *base)));
         let blocks = blocks.await?;
         for (at, pack, base) in bases {
             let base = find(&blocks, &pack, base)?.0.oid;
@@ -142,7 +143,10 @@ impl Odb {
             stream.extend_from_slice(piece.bytes());
         }
         let mut data = Vec::new();
-        let inflated = self.caches.borrow_mut().inflater.inflate(&stream, info.size, &mut data);
+        let inflated = {
+            let inflater = &mut self.caches.borrow_mut().inflater;
+            inflater.get_or_insert_default().inflate(&stream, info.size, &mut data)
+        };
         inflated.map_err(|_| place.fail(Fault::Inflate))?;
         objects::verify(&place.oid, info.kind, &data)?;
         let data = Rc::new(data);

@@ -72,9 +72,10 @@ struct Place {
 
 /// Where the object lies, if it is stored whole in a pack and is large.
 async fn find_large(odb: &Odb, oid: &ObjectId) -> Result<Option<Place>, StoreError> {
-    let Some(Some((pack, row))) = odb.locate(&[*oid]).await?.pop() else {
+    let Some(Some((pack, spot))) = odb.locate(&[*oid]).await?.pop() else {
         return Ok(None);
     };
+    let row = spot.row;
     let blocks = odb.blocks(std::iter::once((pack, row / pack.block_entries))).await?;
     let (found, end) = find(&blocks, &pack, row)?;
     let large = found.size > odb.limits.object_bytes.min(4 * PIECE as u64);

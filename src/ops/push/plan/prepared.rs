@@ -193,7 +193,7 @@ async fn sources(
 async fn expression(task: &Task, repo: &Repository, given: &[u8]) -> Outcome<Option<Source>> {
     match resolve(task, repo, given).await {
         Ok(oid) => {
-            object::info(task, repo, &oid).await?;
+            object::look(task, repo, &oid).await?;
             Ok(Some(Source::of(given, oid)))
         }
         Err(Failure::Error(error)) if matches!(error.code, Code::RefNotFound | Code::NotFound | Code::InvalidRef) => {
