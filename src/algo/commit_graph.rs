@@ -29,21 +29,29 @@ impl CommitGraph {
         if layer.positions().start != self.len() {
             return Err(GraphError::Contents("belongs on other files"));
         }
-        let positions = layer.positions();
-        let mut layers = self.layers.clone();
-        layers.push(Rc::new(layer));
-        let graph = CommitGraph { layers };
-        for position in positions {
-            let generation = graph.generation(position);
-            if graph
+        // Each is asked for several times.
+        let generations = layer.generations();
+        let generation_of = |position: u32| {
+            let row = position
+                .checked_sub(self.len())
+                .and_then(|row| usize::try_from(row).ok());
+            match row {
+                Some(row) => generations.get(row).copied().unwrap_or_default(),
+                None => self.generation(position),
+            }
+        };
+        for (position, generation) in layer.positions().zip(&generations) {
+            if layer
                 .parents(position)
-                .any(|parent| graph.generation(parent) >= generation)
+                .any(|parent| generation_of(parent) >= *generation)
             {
                 let problem = "has a commit that is not above its parents";
                 return Err(GraphError::Chunk { id: *b"GDA2", problem });
             }
         }
-        Ok(graph)
+        let mut layers = self.layers.clone();
+        layers.push(Rc::new(layer));
+        Ok(CommitGraph { layers })
     }
 
     /// The lowest files of it.

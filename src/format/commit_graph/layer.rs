@@ -110,9 +110,7 @@ impl Layer {
 
     /// Its committer's date, in seconds since 1970.
     pub fn date(&self, position: u32) -> u64 {
-        let words = |commit: &[u8]| Some((number(commit, 7)?, number(commit, 8)?));
-        let (high, low) = self.commit(position).and_then(words).unwrap_or_default();
-        u64::from(high & 3) << 32 | u64::from(low)
+        self.commit(position).map_or(0, date)
     }
 
     /// Its topological level: 1 without parents, else one more than the highest of theirs.
@@ -126,11 +124,24 @@ impl Layer {
     pub fn generation(&self, position: u32) -> u64 {
         let row = self.row(position).map_or(usize::MAX, index);
         let offset = number(self.part(&self.generations), row).unwrap_or_default();
+        self.corrected(self.date(position), offset)
+    }
+
+    /// The generations of all its commits, in their order.
+    pub fn generations(&self) -> Vec<u64> {
+        let (commits, _) = self.part(&self.commits).as_chunks::<COMMIT>();
+        let (offsets, _) = self.part(&self.generations).as_chunks::<4>();
+        let both = commits.iter().zip(offsets);
+        both.map(|(commit, offset)| self.corrected(date(commit), u32::from_be_bytes(*offset)))
+            .collect()
+    }
+
+    fn corrected(&self, date: u64, offset: u32) -> u64 {
         let offset = match offset & FLAG {
             0 => u64::from(offset),
             _ => self.overflow(offset & !FLAG).unwrap_or_default(),
         };
-        self.date(position).saturating_add(offset)
+        date.saturating_add(offset)
     }
 
     /// The positions of its parents, in their order.
@@ -252,6 +263,15 @@ impl Layer {
         }
         Ok(())
     }
+}
+
+/// The date in a commit of CDAT.
+fn date(commit: &[u8]) -> u64 {
+    let [.., a, b, c, d, e, f, g, h] = commit else {
+        return 0;
+    };
+    // The lower 34 bits; the others are its level.
+    u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) & 0x3_ffff_ffff
 }
 
 /// Parents of a commit, by position.
