@@ -56,11 +56,13 @@ async fn give(task: &Task, objects: &Staging<'_>, renames: &mut Renames, oids: &
 }
 
 async fn give_group(task: &Task, objects: &Staging<'_>, renames: &mut Renames, oids: &[ObjectId]) -> Outcome<()> {
+    task.checkpoint().await?;
     let contents = objects.read_all_as(task, oids, Kind::Blob).await?;
     for (oid, content) in oids.iter().zip(contents) {
+        // Reading them all was a piece of work, and so is each.
+        task.checkpoint().await?;
         renames.give(*oid, &content);
         task.worked(content.len());
-        task.checkpoint().await?;
     }
     Ok(())
 }
