@@ -25,7 +25,7 @@ impl PackBytes for Sparse {
         let (start, bytes) = self.0.iter().rfind(|(start, _)| *start <= range.start)?;
         let place = |at: u64| usize::try_from(at - start).ok();
         // What lies between two pieces belongs to the entry before, and is no part of its stream.
-        let end = place(range.end)?.min(bytes.len());
+        let end = place(range.end).unwrap_or(usize::MAX).min(bytes.len());
         bytes.get(place(range.start)?..end).map(Cow::Borrowed)
     }
 }
