@@ -197,7 +197,10 @@ impl Odb {
             let (contents, mut front) = self.head(file).await.ok()?;
             let held = front.len() as u64;
             front.extend(self.pieces(file, held..contents.front()).await.ok()?);
+            let bytes = front.len();
+            self.worked(bytes).await;
             let layer = Layer::parse(front, &contents, commits.len()).ok()?;
+            self.worked(bytes).await;
             if layer.len() != file.commits {
                 return None;
             }

@@ -481,7 +481,7 @@ impl Odb {
     }
 
     /// So many bytes were inflated, put together or hashed.
-    async fn worked(&self, bytes: usize) {
+    pub(super) async fn worked(&self, bytes: usize) {
         let Some((clock, pace)) = &self.pace else { return };
         pace.worked(bytes);
         if pace.is_over(|| clock.now()) {
