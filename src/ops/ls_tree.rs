@@ -1,6 +1,6 @@
 //! Lists trees: git-ls-tree(1), one level or (`-r`) all of them. Lazy, and without recursion.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::error::Outcome;
@@ -16,8 +16,17 @@ use crate::task::Task;
 /// How deep directories may be nested (the default of git's `core.maxTreeDepth`).
 const MAX_DEPTH: usize = 2048;
 
-/// How many directories are read at a time.
-const AHEAD: usize = 32;
+/// How many directories are read ahead of where the listing is: those below the one that it has come
+/// to, level by level, so that a whole tree takes a few transactions. Few at first, since the first
+/// entries are waited for; each time twice as many.
+const FIRST_AHEAD: usize = 64;
+const MOST_AHEAD: usize = 4096;
+
+/// About how many bytes of directories are read ahead.
+const AHEAD_BYTES: usize = 4 << 20;
+
+/// How many are read together while it is not known how large they are.
+const TOGETHER: usize = 32;
 
 /// What is listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +60,10 @@ pub struct LsTree {
     prefix: Vec<u8>,
     /// A file that was asked for by its path.
     file: Option<Listed>,
+    /// How many directories are read ahead the next time.
+    wave: usize,
+    /// Directories that were read ahead.
+    ahead: HashMap<ObjectId, Rc<Vec<u8>>>,
 }
 
 struct Directory {
@@ -59,8 +72,6 @@ struct Directory {
     at: usize,
     /// Bytes of the prefix without this directory's own name.
     outer_prefix: usize,
-    /// Subdirectories that were read ahead.
-    ahead: VecDeque<(ObjectId, Rc<Vec<u8>>)>,
 }
 
 impl LsTree {
@@ -73,6 +84,8 @@ impl LsTree {
             open: Vec::new(),
             prefix: Vec::new(),
             file: None,
+            wave: FIRST_AHEAD,
+            ahead: HashMap::new(),
         };
         let path = options.path.as_deref().unwrap_or_default();
         let found = if path.is_empty() {
@@ -154,29 +167,52 @@ impl LsTree {
             content,
             at: 0,
             outer_prefix,
-            ahead: VecDeque::new(),
         });
         Ok(())
     }
 
-    /// The content of the subdirectory that the innermost directory has come to, read together
-    /// with those that follow it.
+    /// The content of the subdirectory that the innermost directory has come to, read together with
+    /// those that follow it and those below.
     async fn subdirectory(&mut self, task: &Task, oid: ObjectId) -> Outcome<Rc<Vec<u8>>> {
-        if let Some(directory) = self.open.last_mut() {
-            if directory.ahead.is_empty() {
-                let rest = TreeIter::new(directory.content.get(directory.at..).unwrap_or_default());
-                let following = rest
-                    .map_while(Result::ok)
-                    .filter(|entry| entry.mode.is_tree())
-                    .map(|entry| entry.oid);
-                let oids: Vec<ObjectId> = std::iter::once(oid).chain(following).take(AHEAD).collect();
-                let contents = object::read_all_as(task, &self.repo, &oids, Kind::Tree).await?;
-                directory.ahead = oids.into_iter().zip(contents).collect();
-            }
-            if let Some((_, content)) = directory.ahead.pop_front().filter(|(ahead, _)| *ahead == oid) {
-                return Ok(content);
-            }
+        if let Some(content) = self.ahead.get(&oid) {
+            return Ok(Rc::clone(content));
         }
-        object::read_as(task, &self.repo, &oid, Kind::Tree).await
+        self.ahead.clear();
+        let following = self.open.last().map(|directory| {
+            let rest = directory.content.get(directory.at..).unwrap_or_default();
+            subdirectories(rest).filter(|other| *other != oid)
+        });
+        let mut level: Vec<ObjectId> = std::iter::once(oid).chain(following.into_iter().flatten()).collect();
+        let mut bytes: usize = 0;
+        let mut seen: HashSet<ObjectId> = level.iter().copied().collect();
+        let most = self.wave;
+        self.wave = (most * 2).min(MOST_AHEAD);
+        while !level.is_empty() && self.ahead.len() < most && bytes < AHEAD_BYTES {
+            let size = bytes / self.ahead.len().max(1);
+            let room = (AHEAD_BYTES - bytes).checked_div(size).unwrap_or(0);
+            let together = room.max(TOGETHER).min(most - self.ahead.len()).min(level.len());
+            let later = level.split_off(together);
+            task.checkpoint().await?;
+            let contents = object::read_all_as(task, &self.repo, &level, Kind::Tree).await?;
+            let mut next = Vec::new();
+            for (oid, content) in level.into_iter().zip(contents) {
+                next.extend(subdirectories(&content).filter(|oid| seen.insert(*oid)));
+                bytes += content.len();
+                self.ahead.insert(oid, content);
+            }
+            // The rest of this level comes before the next one.
+            level = later;
+            level.append(&mut next);
+        }
+        match self.ahead.get(&oid) {
+            Some(content) => Ok(Rc::clone(content)),
+            None => object::read_as(task, &self.repo, &oid, Kind::Tree).await,
+        }
     }
+}
+
+/// The directories that a tree names, or the rest of one: those before the first fault in it.
+fn subdirectories(content: &[u8]) -> impl Iterator<Item = ObjectId> {
+    let entries = TreeIter::new(content).map_while(Result::ok);
+    entries.filter(|entry| entry.mode.is_tree()).map(|entry| entry.oid)
 }

@@ -81,8 +81,7 @@ impl Repository {
 
     /// Opens a stored repository. `NotFound` if there is none of that name.
     pub async fn open(host: &Host, name: &str) -> Outcome<Self> {
-        let catalog = Catalog::open(host.storage.clone()).await.at(Stage::Read)?;
-        let entry = catalog.lookup(name).await.at(Stage::Read)?;
+        let entry = Catalog::find(host.storage.clone(), name).await.at(Stage::Read)?;
         Self::from_catalog(host, entry).await
     }
 

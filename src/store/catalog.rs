@@ -74,10 +74,27 @@ impl Catalog {
     /// Opens the catalogue, and sweeps what dead tabs left. A sweep that fails is tried again the
     /// next time.
     pub async fn open(storage: Rc<dyn Storage>) -> Result<Self, StoreError> {
-        let backend = storage.open(CATALOGUE).await?;
-        let catalog = Catalog { storage, backend };
+        let catalog = Self::connect(storage).await?;
         let _ = catalog.sweep().await;
         Ok(catalog)
+    }
+
+    async fn connect(storage: Rc<dyn Storage>) -> Result<Self, StoreError> {
+        let backend = storage.open(CATALOGUE).await?;
+        Ok(Catalog { storage, backend })
+    }
+
+    /// Opens a repository for reading, as [`Catalog::lookup`] does. Only if there is none of that
+    /// name is anything swept before the answer, because a sweep may find one whose row was lost.
+    pub async fn find(storage: Rc<dyn Storage>, name: &str) -> Result<Repository, StoreError> {
+        let catalog = Self::connect(storage).await?;
+        match catalog.lookup(name).await {
+            Err(StoreError::NotFound) => {
+                let _ = catalog.sweep().await;
+                catalog.lookup(name).await
+            }
+            found => found,
+        }
     }
 
     /// Takes a name. Fails with [`StoreError::Taken`] if there is such a repository, and with

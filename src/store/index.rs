@@ -18,6 +18,8 @@
 //! repository reads a few rows, not all of them. `end` is the offset at which the last entry of the
 //! block ends. Everything is checked when it is read: see `Shard::parse` and `Block::parse`.
 
+use std::cell::OnceCell;
+
 use super::error::{Fault, StoreError};
 use super::pack_store::{LivePack, PackId};
 use super::row::{self, RowReader};
@@ -149,6 +151,8 @@ pub(crate) struct Block {
     first: u32,
     end: u64,
     entries: Vec<Entry>,
+    /// The numbers of the entries, ordered by their ids, once somebody has looked for one.
+    by_oid: OnceCell<Vec<u32>>,
 }
 
 impl Block {
@@ -193,7 +197,12 @@ impl Block {
         if end > pack.end() {
             return Err(body.fail(Fault::Inconsistent("reaches beyond the pack")));
         }
-        Ok(Block { first, end, entries })
+        Ok(Block {
+            first,
+            end,
+            entries,
+            by_oid: OnceCell::new(),
+        })
     }
 
     /// An entry, and the offset at which it ends.
@@ -204,6 +213,24 @@ impl Block {
         Some((entry, end))
     }
 
+    /// Where an object's entry is, if it is in this block.
+    pub(crate) fn find(&self, oid: &ObjectId) -> Option<Spot> {
+        let entry = |number: &u32| self.entries.get(usize::try_from(*number).ok()?);
+        let oid_of = |number: &u32| entry(number).map(|entry| entry.oid);
+        let by_oid = self.by_oid.get_or_init(|| {
+            let mut numbers: Vec<u32> = (0..).zip(&self.entries).map(|(number, _)| number).collect();
+            numbers.sort_unstable_by_key(|number| (oid_of(number), *number));
+            numbers
+        });
+        let at = by_oid.partition_point(|number| oid_of(number).is_some_and(|other| other < *oid));
+        let number = by_oid.get(at)?;
+        let found = entry(number).filter(|entry| entry.oid == *oid)?;
+        Some(Spot {
+            row: self.first.checked_add(*number)?,
+            offset: found.offset,
+        })
+    }
+
     /// All entries.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
@@ -211,7 +238,7 @@ impl Block {
 
     /// What it weighs in a cache.
     pub(crate) fn weight(&self) -> usize {
-        self.entries.len() * size_of::<Entry>() + 64
+        self.entries.len() * (size_of::<Entry>() + 4) + 64
     }
 }
 
@@ -371,6 +398,8 @@ mod tests {
                 let block = row as u32 / BLOCK_ENTRIES;
                 let block = Block::parse(&live, block, &stored[&block_key(live.id, block)]).unwrap();
                 assert_eq!(block.entry(row as u32), Some((*entry, entry.offset + 7)));
+                assert_eq!(block.find(&entry.oid), shard.find(&entry.oid));
+                assert_eq!(block.find(&oid(objects)), None);
             }
             let shards: Vec<u8> = (0..=u8::MAX).take(1 << live.shard_bits).collect();
             let ids = shards.iter().flat_map(|shard| {

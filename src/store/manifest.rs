@@ -45,20 +45,19 @@ impl Manifest {
             let new = list.ids.iter().filter(|id| !known.has(**id));
             let new: Vec<Vec<u8>> = new.map(|id| pack_row_key(*id)).collect();
             if !new.is_empty() {
-                // In one view: the list, which may be another one by now, and the rows it names.
-                let mut reads = vec![read(MANIFEST.to_vec())];
-                reads.extend(new.iter().cloned().map(read));
-                let mut rows = backend.get_many(&reads).await?.into_iter();
-                let now = rows.next().flatten();
-                if now != list.row {
-                    list = List::parse(now)?;
-                    continue;
+                let reads: Vec<Read> = new.iter().cloned().map(read).collect();
+                let rows = backend.get_many(&reads).await?;
+                for (key, row) in new.iter().zip(&rows) {
+                    packs.extend(row.as_ref().map(|row| LivePack::parse(key, row)).transpose()?);
                 }
-                for (key, row) in new.into_iter().zip(rows) {
-                    match row {
-                        Some(row) => packs.push(LivePack::parse(&key, &row)?),
-                        None => return Err(absent(key)),
+                if let Some((key, _)) = new.into_iter().zip(rows).find(|(_, row)| row.is_none()) {
+                    // Retired meanwhile, with the list that named it; or gone.
+                    let now = List::load(backend).await?;
+                    if now.row == list.row {
+                        return Err(absent(key));
                     }
+                    list = now;
+                    continue;
                 }
                 packs.sort_unstable_by_key(|pack| std::cmp::Reverse(pack.id));
             }

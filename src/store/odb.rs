@@ -17,7 +17,7 @@ mod steady;
 mod stream;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use loading::{Loading, Wanted};
@@ -142,6 +142,8 @@ struct Caches {
     /// How many shards of each pack were read: see [`Odb::read_ahead`].
     shards_read: HashMap<PackId, usize>,
     blocks: Lru<(PackId, u32), Rc<Block>>,
+    /// Blocks around objects that were read lately: see [`Odb::locate_any`].
+    near: VecDeque<(LivePack, Rc<Block>)>,
     chunks: Lru<(PackId, u32), Rc<Vec<u8>>>,
     objects: Lru<Place, chain::Held>,
     /// Reused from one object to the next: a new one has its window and tables to allocate. Not here
@@ -175,6 +177,7 @@ impl Odb {
             caches: RefCell::new(Caches {
                 shards: Lru::new(limits.shard_cache()),
                 shards_read: HashMap::new(),
+                near: VecDeque::new(),
                 blocks: Lru::new(limits.index_cache - limits.shard_cache()),
                 chunks: Lru::new(limits.chunk_cache),
                 objects: Lru::new(limits.object_cache),
@@ -273,7 +276,7 @@ impl Odb {
         let mut answers: Vec<Option<Looked>> = vec![None; oids.len()];
         let mut targets = Vec::new();
         let (mut at_rows, mut in_rows) = (Vec::new(), Vec::new());
-        for (at, (oid, place)) in oids.iter().zip(self.locate(oids).await?).enumerate() {
+        for (at, (oid, place)) in oids.iter().zip(self.locate_any(oids).await?).enumerate() {
             match place {
                 Some((pack, spot)) => targets.push(chain::Target::new(at, *oid, pack, spot.offset)),
                 None => {

@@ -440,12 +440,17 @@ fn check_conflicts(existing: &SortedSet<Vec<u8>>, updates: &[RefUpdate]) -> Resu
 fn create_refs(updates: &[RefUpdate]) -> Result<Vec<Change>, StoreError> {
     let mut packed = SortedMap::new();
     let mut singles = Vec::new();
+    let head = updates.iter().find(|update| update.name == b"HEAD");
+    let branch = match head.and_then(|head| head.new.as_ref()) {
+        Some(Target::Symbolic(branch)) => branch.as_slice(),
+        _ => b"",
+    };
     for update in updates {
         if update.expect.is_some_and(|expected| expected.is_some()) {
             return Err(moved(update, None));
         }
         match &update.new {
-            Some(Target::Direct(oid)) if update.name.starts_with(b"refs/") => {
+            Some(Target::Direct(oid)) if update.name.starts_with(b"refs/") && update.name != branch => {
                 packed.insert(update.name.as_slice(), (*oid, update.peeled));
             }
             Some(target) => singles.push(refs::put_single(&update.name, Some(target), update.peeled)),

@@ -12,10 +12,12 @@
 //!                                     3, name                 another ref
 //! ```
 //!
-//! `HEAD`, symbolic refs and whatever is not under `refs/` are single rows always.
+//! `HEAD`, symbolic refs and whatever is not under `refs/` are single rows always; what `HEAD` leads to
+//! is one from the start.
 
 mod walk;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::error::{Fault, RefProblem, StoreError};
@@ -69,12 +71,17 @@ pub struct Resolved {
 #[derive(Clone)]
 pub struct Refs {
     backend: Rc<dyn Backend>,
+    /// The symbolic ref that was followed last, and where it led.
+    followed: Rc<RefCell<Option<(Vec<u8>, Vec<u8>)>>>,
 }
 
 impl Refs {
     /// Of the repository in that database.
     pub fn new(backend: Rc<dyn Backend>) -> Self {
-        Refs { backend }
+        Refs {
+            backend,
+            followed: Rc::default(),
+        }
     }
 
     /// One ref, by its full name.
@@ -84,10 +91,12 @@ impl Refs {
 
     /// One ref, and its single row as it stands.
     pub(crate) async fn get_with_row(&self, name: &[u8]) -> Result<(Option<Ref>, Option<Vec<u8>>), StoreError> {
+        let is_packable = name.starts_with(b"refs/");
         let reads = [read(single_key(name)), read(DIRECTORY.to_vec())];
-        let mut rows = self.backend.get_many(&reads).await?;
-        let directory = rows.pop().flatten();
-        if let Some(row) = rows.pop().flatten() {
+        let reads = reads.get(..if is_packable { 2 } else { 1 }).unwrap_or_default();
+        let mut rows = self.backend.get_many(reads).await?.into_iter();
+        let (single, directory) = (rows.next().flatten(), rows.next().flatten());
+        if let Some(row) = single {
             return Ok((parse_single(name, &row)?, Some(row)));
         }
         let firsts = parse_directory(directory.as_deref())?;
@@ -102,22 +111,64 @@ impl Refs {
         Ok((found, None))
     }
 
+    /// One ref that is probably a single row, as what `HEAD` leads to is: nothing else is read then.
+    async fn get_alone(&self, name: &[u8]) -> Result<Option<Ref>, StoreError> {
+        let mut rows = self.backend.get_many(&[read(single_key(name))]).await?.into_iter();
+        match rows.next().flatten() {
+            Some(row) => parse_single(name, &row),
+            None => self.get(name).await,
+        }
+    }
+
     /// Follows symbolic refs, five at most (git's `SYMREF_MAXDEPTH`); `None` if there is no ref of
     /// that name.
     pub async fn resolve(&self, name: &[u8]) -> Result<Option<Resolved>, StoreError> {
+        if let Some(resolved) = self.resolve_as_before(name).await? {
+            return Ok(Some(resolved));
+        }
         let mut name = name.to_vec();
         for depth in 0..=SYMREF_MAXDEPTH {
-            match self.get(&name).await?.map(|found| found.target) {
+            let found = match depth {
+                0 => self.get(&name).await?,
+                _ => self.get_alone(&name).await?,
+            };
+            let next = match found.map(|found| found.target) {
                 None if depth == 0 => return Ok(None),
                 None => return Ok(Some(Resolved { name, oid: None })),
                 Some(Target::Direct(oid)) => return Ok(Some(Resolved { name, oid: Some(oid) })),
-                Some(Target::Symbolic(next)) => name = next,
+                Some(Target::Symbolic(next)) => next,
+            };
+            if depth == 0 {
+                self.followed.replace(Some((name, next.clone())));
             }
+            name = next;
         }
         Err(StoreError::Ref {
             name,
             problem: RefProblem::Loop,
         })
+    }
+
+    /// Reads a symbolic ref, and in the same transaction what it led to the last time: `None` if it
+    /// leads elsewhere by now, or further. `HEAD` is followed by nearly every call.
+    async fn resolve_as_before(&self, name: &[u8]) -> Result<Option<Resolved>, StoreError> {
+        let followed = self.followed.borrow().clone();
+        let Some((_, to)) = followed.filter(|(from, _)| from == name) else {
+            return Ok(None);
+        };
+        let reads = [read(single_key(name)), read(single_key(&to))];
+        let mut rows = self.backend.get_many(&reads).await?.into_iter().flatten();
+        let (Some(first), Some(second)) = (rows.next(), rows.next()) else {
+            return Ok(None);
+        };
+        let leads = parse_single(name, &first)?.map(|found| found.target);
+        match parse_single(&to, &second)?.map(|found| found.target) {
+            Some(Target::Direct(oid)) if leads == Some(Target::Symbolic(to.clone())) => Ok(Some(Resolved {
+                name: to,
+                oid: Some(oid),
+            })),
+            _ => Ok(None),
+        }
     }
 
     /// The refs whose name starts with `prefix`, ordered bytewise, some at a time. `HEAD` is among

@@ -1,7 +1,9 @@
 //! How much is read to find objects: few transactions, and no more than is needed for one object.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::rc::Rc;
+use std::task::Poll;
 
 use gitside::format::object::Kind;
 use gitside::format::oid::ObjectId;
@@ -24,6 +26,55 @@ impl Backend for Counting {
         let shards = reads.iter().filter(|read| is_shard(read.table, &read.key));
         self.shards.borrow_mut().extend(shards.map(|read| read.key.clone()));
         self.inner.get_many(reads)
+    }
+
+    fn list<'a>(
+        &'a self,
+        table: Table,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+        limit: usize,
+    ) -> Async<'a, Result<Vec<Row>, StorageError>> {
+        self.inner.list(table, prefix, after, limit)
+    }
+
+    fn list_keys<'a>(
+        &'a self,
+        table: Table,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+        limit: usize,
+    ) -> Async<'a, Result<Vec<Vec<u8>>, StorageError>> {
+        self.inner.list_keys(table, prefix, after, limit)
+    }
+
+    fn commit(&self, batch: Batch) -> Async<'_, Result<(), StorageError>> {
+        self.inner.commit(batch)
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// Answers a read only after everybody else had a turn.
+struct Slow {
+    inner: Rc<dyn Backend>,
+}
+
+impl Backend for Slow {
+    fn get_many<'a>(&'a self, reads: &'a [Read]) -> Async<'a, Result<Vec<Option<Vec<u8>>>, StorageError>> {
+        let rows = self.inner.get_many(reads);
+        Box::pin(async move {
+            let mut turns = 0;
+            std::future::poll_fn(|context| {
+                turns += 1;
+                context.waker().wake_by_ref();
+                if turns > 2 { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            rows.await
+        })
     }
 
     fn list<'a>(
@@ -96,9 +147,76 @@ fn looking_up_one_object_reads_one_shard_and_following_many_reads_all_in_few_tra
         shards.sort_unstable();
         shards.dedup();
         assert_eq!(shards.len(), 128);
-        // Besides those for shards, one for each of the 40 blocks, and a few for the first object.
+        // One for each of the 40 blocks, 24 for single shards, few for the others and the first object.
         let transactions = backend.transactions.get();
-        assert!(transactions < 40 + 20, "{transactions} transactions");
+        assert!(transactions < 40 + 24 + 12, "{transactions} transactions");
+    });
+}
+
+#[test]
+fn many_objects_that_were_packed_together_are_found_by_the_blocks_they_are_in() {
+    run(async {
+        let (backend, oids) = repository().await;
+        let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
+        let pack = odb.packs()[0];
+        let mut together = odb.pack_index(&pack).await.unwrap().entries;
+        together.drain(..9_500);
+        together.truncate(2_000);
+        let together: Vec<ObjectId> = together.iter().map(|entry| entry.oid).collect();
+        let found = odb.read_many(&together).await.unwrap();
+        assert!(found.iter().all(Option::is_some));
+        // Those 2 000 are in three blocks of 1 024, and would be in all 128 shards.
+        let shards = backend.shards.borrow().len();
+        assert!(shards <= 4, "{shards} shards");
+        // Those that are anywhere are not looked for in more blocks than the first.
+        let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
+        let missing = ObjectId::new([7; 20]);
+        let anywhere: Vec<ObjectId> = oids[..50].iter().copied().chain([missing]).collect();
+        let found = odb.read_many(&anywhere).await.unwrap();
+        assert_eq!(found.iter().filter(|found| found.is_some()).count(), 50);
+        assert!(found[50].is_none());
+    });
+}
+
+#[test]
+fn objects_that_many_calls_want_at_the_same_time_are_read_once() {
+    run(async {
+        let (backend, oids) = repository().await;
+        let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
+        backend.transactions.set(0);
+        let slow = Rc::new(Slow {
+            inner: Rc::clone(&backend) as Rc<dyn Backend>,
+        });
+        let slow = Odb::open(slow as Rc<dyn Backend>).await.unwrap();
+        let before = backend.transactions.get();
+        let mut calls: Vec<_> = (0..20).map(|_| Box::pin(slow.read(&oids[3]))).collect();
+        // One gives up before anything has come.
+        assert!(std::future::poll_fn(|context| Poll::Ready(calls[0].as_mut().poll(context).is_pending())).await);
+        assert!(std::future::poll_fn(|context| Poll::Ready(calls[1].as_mut().poll(context).is_pending())).await);
+        drop(calls.remove(0));
+        let mut answers = Vec::new();
+        std::future::poll_fn(|context| {
+            calls.retain_mut(|call| match call.as_mut().poll(context) {
+                Poll::Ready(answer) => {
+                    answers.push(answer.unwrap());
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if calls.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        assert_eq!(answers.len(), 19);
+        let expected = odb.read(&oids[3]).await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == expected));
+        // The shard, twice because the first call gave up, and the chunk.
+        let alone = 2;
+        let read = backend.transactions.get() - before - alone;
+        assert_eq!(read, 3, "transactions");
     });
 }
 

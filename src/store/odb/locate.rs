@@ -13,11 +13,60 @@ use crate::store::error::{Fault, StoreError};
 use crate::store::index::{self, Block, Shard, Spot};
 use crate::store::pack_store::{LivePack, PackId};
 
+/// Shards of a pack that are read before any are read ahead: a path of some directories, or the few
+/// directories of a tree that are not near the others.
+const ALONE: usize = 24;
+
+/// A block is read for objects around one if it saves reading so many shards, or more.
+const WORTH_A_BLOCK: usize = 4;
+
+/// Blocks that are looked through before any shard.
+const NEAR: usize = 16;
+
 impl Odb {
     /// In which pack of the list as it is known, and where, each object is; `None` if in no pack.
     pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
         let list = self.manifest();
         self.locate_in(&list.packs, oids).await
+    }
+
+    /// The same, for whoever reads them: of several copies any will do.
+    ///
+    /// What is read together was mostly packed together, and ids are spread over all shards: of many
+    /// objects, the block around one names most of the others, where each would need a shard.
+    pub(super) async fn locate_any(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
+        let mut places = vec![None; oids.len()];
+        for (pack, block) in &self.caches.borrow().near {
+            look_in(pack, block, oids, &mut places);
+        }
+        let open = |places: &[Option<(LivePack, Spot)>]| -> Vec<ObjectId> {
+            let open = oids.iter().zip(places).filter(|(_, place)| place.is_none());
+            open.map(|(oid, _)| *oid).collect()
+        };
+        loop {
+            let open = open(&places);
+            let Some(first) = open.first().filter(|_| self.shards_to_read(&open) >= WORTH_A_BLOCK) else {
+                break;
+            };
+            let Some(Some((pack, spot))) = self.locate(&[*first]).await?.pop() else {
+                break;
+            };
+            let number = spot.row / pack.block_entries;
+            let block = self.blocks(std::iter::once((pack, number))).await?;
+            let Some(block) = block.into_values().next() else { break };
+            let found = look_in(&pack, &block, oids, &mut places);
+            let near = &mut self.caches.borrow_mut().near;
+            near.truncate(NEAR - 1);
+            near.push_front((pack, block));
+            if found < WORTH_A_BLOCK {
+                break;
+            }
+        }
+        let mut others = self.locate(&open(&places)).await?.into_iter();
+        for place in places.iter_mut().filter(|place| place.is_none()) {
+            *place = others.next().flatten();
+        }
+        Ok(places)
     }
 
     /// The same, in some packs.
@@ -40,6 +89,19 @@ impl Odb {
             })
         };
         Ok(oids.iter().map(find).collect())
+    }
+
+    /// How many shards of the newest pack would be read for objects.
+    fn shards_to_read(&self, oids: &[ObjectId]) -> usize {
+        let list = self.manifest();
+        let Some(pack) = list.packs.first() else { return 0 };
+        let shard = |oid: &ObjectId| index::shard_of(pack.shard_bits, oid.first_byte());
+        let shards: SortedSet<u8> = oids.iter().map(shard).collect();
+        let caches = self.caches.borrow();
+        let absent = shards
+            .into_iter()
+            .filter(|shard| !caches.shards.contains(&(pack.id, *shard)));
+        absent.count()
     }
 
     /// The named shards, from the cache or else in one transaction. `wanted` is grouped by packs.
@@ -86,8 +148,8 @@ impl Odb {
 
     /// Adds to the shards that are wanted as many more of their packs as were read of those before:
     /// whoever follows objects one by one has all shards after a few transactions, since ids are
-    /// spread evenly, and whoever looks up one object reads one. Not for packs whose shards would
-    /// fill the cache.
+    /// spread evenly, and whoever looks up a few objects reads no more than theirs. Not for packs whose
+    /// shards would fill the cache.
     fn read_ahead(&self, wanted: &mut Vec<(LivePack, (PackId, u8))>) {
         let mut caches = self.caches.borrow_mut();
         let mut ahead = Vec::new();
@@ -96,7 +158,7 @@ impl Odb {
                 continue;
             };
             let read = caches.shards_read.entry(pack.id).or_default();
-            let more = *read;
+            let more = if *read < ALONE { 0 } else { *read };
             *read += group.len();
             let weight = usize::try_from(pack.objects)
                 .unwrap_or(usize::MAX)
@@ -214,6 +276,16 @@ impl Odb {
         }
         Ok(blocks)
     }
+}
+
+/// Looks for objects that were not found yet in a block; answers how many are there.
+fn look_in(pack: &LivePack, block: &Block, oids: &[ObjectId], places: &mut [Option<(LivePack, Spot)>]) -> usize {
+    let mut found = 0;
+    for (oid, place) in oids.iter().zip(places).filter(|(_, place)| place.is_none()) {
+        *place = block.find(oid).map(|spot| (*pack, spot));
+        found += usize::from(place.is_some());
+    }
+    found
 }
 
 fn read_index(key: Vec<u8>) -> Read {

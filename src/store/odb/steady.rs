@@ -28,6 +28,7 @@ impl Odb {
             caches.shards.retain(|(id, _)| found.has(*id));
             caches.shards_read.retain(|id, _| found.has(*id));
             caches.blocks.retain(|(id, _)| found.has(*id));
+            caches.near.retain(|(pack, _)| found.has(pack.id));
             caches.chunks.retain(|(id, _)| found.has(*id));
             caches
                 .objects
