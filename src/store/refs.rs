@@ -71,8 +71,14 @@ pub struct Resolved {
 #[derive(Clone)]
 pub struct Refs {
     backend: Rc<dyn Backend>,
-    /// The symbolic ref that was followed last, and where it led.
-    followed: Rc<RefCell<Option<(Vec<u8>, Vec<u8>)>>>,
+    followed: Rc<RefCell<Option<Followed>>>,
+}
+
+/// A symbolic ref that was followed, and where it led.
+#[derive(Clone)]
+struct Followed {
+    from: Vec<u8>,
+    to: Vec<u8>,
 }
 
 impl Refs {
@@ -139,7 +145,8 @@ impl Refs {
                 Some(Target::Symbolic(next)) => next,
             };
             if depth == 0 {
-                self.followed.replace(Some((name, next.clone())));
+                let (from, to) = (name, next.clone());
+                self.followed.replace(Some(Followed { from, to }));
             }
             name = next;
         }
@@ -153,7 +160,7 @@ impl Refs {
     /// leads elsewhere by now, or further. `HEAD` is followed by nearly every call.
     async fn resolve_as_before(&self, name: &[u8]) -> Result<Option<Resolved>, StoreError> {
         let followed = self.followed.borrow().clone();
-        let Some((_, to)) = followed.filter(|(from, _)| from == name) else {
+        let Some(Followed { to, .. }) = followed.filter(|followed| followed.from == name) else {
             return Ok(None);
         };
         let reads = [read(single_key(name)), read(single_key(&to))];
