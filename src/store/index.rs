@@ -472,7 +472,7 @@ mod tests {
         };
         check("offset in the header", &|_, index| index.entries[0].offset = 11);
         check("offsets that descend", &|_, index| index.entries[3].offset = 12);
-        check("an entry in the trailer", &|_, index| index.bytes += 1000);
+        check("an entry in the trailer", &|live, _| live.bytes += 1000);
         check("its own base", &|_, index| index.entries[3].base = Some(3));
         check("a base beyond the pack", &|_, index| index.entries[3].base = Some(40));
         check("more objects than the pack has", &|_, index| {

@@ -5,21 +5,23 @@
 //! "PACK" | version: u32 | count: u32 | entry * count | SHA-1 of all that
 //! ```
 //!
-//! Objects that are stored whole are inflated, hashed and handed out; deltas are inflated to find
+//! Objects that are stored whole are inflated, hashed some at a time and handed out, later than deltas
+//! that stand between them; deltas are inflated to find
 //! their end and their sizes, and left to the [resolver](super::resolve). The rules are those of
 //! `parse_pack_objects()` in git's `index-pack.c`, and stricter in two points: sizes beyond 64
 //! bits are an error, and so are bytes after the trailer, as in `git fetch`.
 //!
-//! Memory: one row of 56 bytes for each object, one buffer for the object at hand, and what was
-//! fed and not yet looked at.
+//! Memory: one row of 56 bytes for each object, buffers for the object at hand and for a mebibyte of
+//! objects that are hashed together, and what was fed and not yet looked at.
 
 #[cfg(test)]
 mod far;
 mod found;
+mod group;
 mod large;
 mod scanned;
 
-use crate::format::hash::{ObjectHasher, Sha1, hash_object};
+use crate::format::hash::{ObjectHasher, Sha1};
 use crate::format::object::Kind;
 use crate::format::oid::{OID_LEN, ObjectId};
 use crate::format::pack::delta::{self, DeltaError};
@@ -32,12 +34,10 @@ pub use self::found::{Scanned, What};
 pub use self::scanned::ScannedPack;
 
 use self::found::{Found, FoundWhat};
+use self::group::Group;
 
 /// Blobs larger than this are hashed while they pass and never held whole.
 const LARGE_BLOB: u64 = 8 << 20;
-
-/// Buffers larger than this are not kept for the next object.
-const KEEP: usize = 9 << 20;
 
 const HEADER_LEN: usize = 12;
 
@@ -59,6 +59,7 @@ pub struct PackScanner {
     inflater: Inflater,
     /// The object at hand.
     content: Vec<u8>,
+    group: Group,
     window: Window,
     declared: u32,
     pack: ScannedPack,
@@ -91,6 +92,15 @@ enum State {
     Failed,
 }
 
+/// What was done with the bytes at hand.
+enum Step {
+    /// More of them are needed.
+    Input,
+    /// An object was put to those that are hashed together.
+    Collected,
+    Found(Found),
+}
+
 #[derive(Clone, Copy)]
 enum DeltaBase {
     Row(u32),
@@ -112,6 +122,7 @@ impl PackScanner {
             crc: crc32fast::Hasher::new(),
             inflater: Inflater::new(),
             content: Vec::new(),
+            group: Group::default(),
             window: Window::default(),
             declared: 0,
             pack: ScannedPack::default(),
@@ -139,12 +150,36 @@ impl PackScanner {
     /// The next entry the bytes complete, or `None` if more bytes are needed.
     #[expect(clippy::should_implement_trait, reason = "it lends, which an iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Scanned<'_>>, PackError> {
-        match self.advance() {
+        match self.find() {
             Ok(None) => Ok(None),
-            Ok(Some(found)) => Ok(Some(found.lend(&self.content))),
-            Err(error) => {
-                self.state = State::Failed;
-                Err(error)
+            Ok(Some(found)) => Ok(Some(found.lend(&self.group))),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The first of several errors is told, though objects are hashed later than what follows them is
+    /// looked at.
+    fn fail(&mut self, error: PackError) -> PackError {
+        self.state = State::Failed;
+        self.hash_group().err().unwrap_or(error)
+    }
+
+    fn find(&mut self) -> Result<Option<Found>, PackError> {
+        loop {
+            if let Some((number, object, oid)) = self.group.give() {
+                let (row, offset, kind) = (object.row, object.offset, object.kind);
+                let what = FoundWhat::Object { kind, oid, number };
+                return Ok(Some(Found { row, offset, what }));
+            }
+            if self.group.is_full() {
+                self.hash_group()?;
+                continue;
+            }
+            match self.advance()? {
+                Step::Found(found) => return Ok(Some(found)),
+                Step::Collected => {}
+                Step::Input if self.group.is_empty() || !self.is_complete() => return Ok(None),
+                Step::Input => self.hash_group()?,
             }
         }
     }
@@ -178,11 +213,12 @@ impl PackScanner {
     pub fn finish(mut self) -> Result<ScannedPack, PackError> {
         while self.next()?.is_some() {}
         if !self.is_complete() {
-            return Err(PackError::Truncated {
+            let error = PackError::Truncated {
                 at: self.pack.bytes,
                 objects: self.objects(),
                 declared: self.declared(),
-            });
+            };
+            return Err(self.fail(error));
         }
         Ok(self.pack)
     }
@@ -210,54 +246,39 @@ impl PackScanner {
         self.unsummed = self.at;
     }
 
-    fn advance(&mut self) -> Result<Option<Found>, PackError> {
+    fn advance(&mut self) -> Result<Step, PackError> {
         loop {
-            let found = match self.state {
-                State::Header => {
-                    if !self.header()? {
-                        return Ok(None);
-                    }
-                    None
+            let went_on = match self.state {
+                State::Header => self.header()?,
+                State::Entry if self.pack.entries.len() as u64 >= u64::from(self.declared) => {
+                    self.state = State::Trailer;
+                    true
                 }
-                State::Entry => {
-                    if self.pack.entries.len() as u64 >= u64::from(self.declared) {
-                        self.state = State::Trailer;
-                    } else if !self.entry_header()? {
-                        return Ok(None);
-                    }
-                    None
-                }
+                State::Entry => self.entry_header()?,
                 State::Whole { offset, kind, size } => {
-                    if !self.inflate(offset)? {
-                        return Ok(None);
+                    if self.inflate(offset)? {
+                        self.whole(offset, kind, size)?;
+                        return Ok(Step::Collected);
                     }
-                    Some(self.whole(offset, kind, size)?)
+                    false
                 }
-                State::Large { offset, size, .. } => {
-                    let found = self.large(offset, size)?;
-                    if found.is_none() {
-                        return Ok(None);
-                    }
-                    found
-                }
+                State::Large { offset, size, .. } => match self.large(offset, size)? {
+                    Some(found) => return Ok(Step::Found(found)),
+                    None => false,
+                },
                 State::Delta { offset, size, base } => {
-                    if !self.inflate(offset)? {
-                        return Ok(None);
+                    if self.inflate(offset)? {
+                        return Ok(Step::Found(self.delta(offset, size, base)?));
                     }
-                    Some(self.delta(offset, size, base)?)
+                    false
                 }
-                State::Trailer => {
-                    if !self.trailer()? {
-                        return Ok(None);
-                    }
-                    None
-                }
-                State::Complete if self.rest().is_empty() => return Ok(None),
+                State::Trailer => self.trailer()?,
+                State::Complete if self.rest().is_empty() => false,
                 State::Complete => return Err(PackError::TrailingBytes { at: self.offset() }),
                 State::Failed => return Err(PackError::Misuse),
             };
-            if found.is_some() {
-                return Ok(found);
+            if !went_on {
+                return Ok(Step::Input);
             }
         }
     }
@@ -349,27 +370,15 @@ impl PackScanner {
         Ok(done)
     }
 
-    fn whole(&mut self, offset: u64, kind: Kind, size: u64) -> Result<Found, PackError> {
+    fn whole(&mut self, offset: u64, kind: Kind, size: u64) -> Result<(), PackError> {
         let length = usize::try_from(size).map_err(|_| PackError::Memory {
             at: offset,
             bytes: size,
         })?;
-        if self.content.len() > KEEP.max(length) {
-            self.content.truncate(length);
-            self.content.shrink_to_fit();
-        }
-        let content = self.content.get(..length).unwrap_or_default();
-        let oid = hash_object(kind, content).map_err(|error| PackError::Collision {
-            at: offset,
-            oid: error.oid,
-        })?;
-        let row = self.push_row(offset, size, None, kind, oid)?;
-        let what = FoundWhat::Object {
-            kind,
-            oid,
-            size: length,
-        };
-        Ok(Found { row, offset, what })
+        // Its id follows.
+        let row = self.push_row(offset, size, None, kind, ObjectId::NULL)?;
+        self.group.add(row, offset, kind, length, &mut self.content);
+        Ok(())
     }
 
     fn delta(&mut self, offset: u64, size: u64, base: DeltaBase) -> Result<Found, PackError> {

@@ -1,5 +1,6 @@
 //! What a scan finds, entry after entry.
 
+use super::group::Group;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 
@@ -51,21 +52,21 @@ pub(super) struct Found {
 }
 
 pub(super) enum FoundWhat {
-    Object { kind: Kind, oid: ObjectId, size: usize },
+    Object { kind: Kind, oid: ObjectId, number: usize },
     Passing { done: u64 },
     LargeBlob { oid: ObjectId, size: u64 },
     Delta,
 }
 
 impl Found {
-    /// The same, with the content of the object at hand.
-    pub(super) fn lend(self, content: &[u8]) -> Scanned<'_> {
+    /// The same, with the content of the object that was handed out.
+    pub(super) fn lend(self, group: &Group) -> Scanned<'_> {
         let Found { row, offset, what } = self;
         let what = match what {
-            FoundWhat::Object { kind, oid, size } => What::Object {
+            FoundWhat::Object { kind, oid, number } => What::Object {
                 kind,
                 oid,
-                content: content.get(..size).unwrap_or_default(),
+                content: group.content(number),
             },
             FoundWhat::Passing { done } => What::Passing { done },
             FoundWhat::LargeBlob { oid, size } => What::LargeBlob { oid, size },
