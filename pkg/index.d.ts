@@ -597,7 +597,10 @@ export interface RemoteRefs {
   capabilities: string[];
 }
 
-/** Shaped like a web Blob, but lazy: nothing is read until asked for. Every read is verified. */
+/**
+ * Shaped like a web Blob, but lazy: a large one is read when it is asked for. The bytes of one of up to
+ * 64 KiB came along, and are held until they are first asked for. Every read is verified.
+ */
 export interface BlobHandle {
   readonly oid: Oid;
   /** Bytes. */

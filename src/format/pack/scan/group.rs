@@ -118,3 +118,49 @@ impl PackScanner {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::format::hash::hash_object;
+    use crate::format::pack::Limits;
+    use crate::format::pack::scan::{Scanned, What};
+    use crate::format::pack::write::PackWriter;
+
+    #[test]
+    fn objects_of_all_sizes_are_handed_out_in_their_order_with_their_ids_however_the_pack_is_cut() {
+        let sizes = [0, 1, 55, 300, 70_000, KEEP + 1, BYTES + 1, 8 << 10];
+        let contents: Vec<Vec<u8>> = (0..=TOGETHER * 5)
+            .map(|n| (0..sizes[n % sizes.len()]).map(|at| (at * n / 7) as u8).collect())
+            .collect();
+        let mut pack = Vec::new();
+        let mut writer = PackWriter::begin(contents.len() as u32, &mut pack);
+        for content in &contents {
+            writer.object(Kind::Blob, content, &mut pack);
+        }
+        writer.finish(&mut pack);
+        for step in [pack.len(), 65_536, 999] {
+            let mut scanner = PackScanner::new(Limits::default());
+            let mut seen = Vec::new();
+            for bytes in pack.chunks(step) {
+                scanner.feed(bytes).unwrap();
+                while let Some(Scanned { row, what, .. }) = scanner.next().unwrap() {
+                    let What::Object { kind, oid, content } = what else {
+                        panic!("{what:?}");
+                    };
+                    assert_eq!(content, contents[row as usize]);
+                    assert_eq!(oid, hash_object(kind, content).unwrap());
+                    seen.push(row);
+                }
+            }
+            assert!(seen.iter().copied().eq(0..contents.len() as u32), "{step}: {seen:?}");
+            let spare: usize = scanner.group.spare.iter().map(Vec::capacity).sum();
+            assert!(spare <= (TOGETHER + 1) * KEEP, "{spare} bytes are kept");
+            let scanned = scanner.finish().unwrap();
+            assert_eq!(scanned.objects() as usize, contents.len());
+        }
+    }
+}
