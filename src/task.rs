@@ -154,10 +154,7 @@ impl Task {
     pub async fn checkpoint(&self) -> Result<(), Cancelled> {
         self.check()?;
         let Inner { clock, pace, .. } = &*self.inner;
-        if pace.is_over(|| clock.now()) {
-            clock.yield_now().await;
-            pace.begin(clock.now());
-        }
+        pace.pause_if_over(&**clock).await;
         self.check()
     }
 

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::Clock;
+
 /// How long work may go on, in milliseconds, before the event loop gets its turn. The step that is under
 /// way then has to end, which takes up to 13 ms for an object of a few MiB, and both together are to
 /// be less than a frame of 16 ms. A pause takes 7 µs in Chromium.
@@ -59,6 +61,14 @@ impl Pace {
             self.left.set(stride);
         }
         over
+    }
+
+    /// Gives the event loop its turn, if it is time for that.
+    pub async fn pause_if_over(&self, clock: &dyn Clock) {
+        if self.is_over(|| clock.now()) {
+            clock.yield_now().await;
+            self.begin(clock.now());
+        }
     }
 
     /// Tells of a piece of work that was larger than others: so many bytes were inflated or hashed.

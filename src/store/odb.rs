@@ -8,6 +8,7 @@
 
 pub(crate) mod census;
 mod chain;
+mod chunks;
 mod commits;
 mod loading;
 mod locate;
@@ -20,7 +21,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use loading::{Loading, Wanted};
+use loading::Loading;
 use locate::find;
 pub use oids::Oids;
 pub use stream::ObjectStream;
@@ -66,6 +67,15 @@ pub enum Looked {
 }
 
 impl Looked {
+    /// Of an object that was read, for whoever wants `most` bytes of one.
+    fn of(object: Object, most: u64) -> Self {
+        let whole = Looked::Whole(object);
+        match whole.info() {
+            info if info.size > most => Looked::Large(info),
+            _ => whole,
+        }
+    }
+
     /// Kind and size.
     pub fn info(&self) -> Info {
         match self {
@@ -260,7 +270,7 @@ impl Odb {
     }
 
     /// What each is, and all of it where that is `most` bytes at most, in the order asked; `None`
-    /// where it is not stored. What is stored as a delta may be read though it is larger.
+    /// where it is not stored. What is stored as a delta is read to know its size, and kept in the cache.
     pub async fn look(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
         let looked = self.for_each_steadily(oids, async |oids| self.look_now(oids, most).await);
         match looked.await {
@@ -306,7 +316,7 @@ impl Odb {
 
     async fn look_at_rows(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
         let cached = |oid: &ObjectId| self.caches.borrow_mut().objects.get(&Place::Row(*oid));
-        let cached = |oid: &ObjectId| Some(Looked::Whole(cached(oid)?.object()));
+        let cached = |oid: &ObjectId| Some(Looked::of(cached(oid)?.object(), most));
         let mut answers: Vec<Option<Looked>> = oids.iter().map(cached).collect();
         let elsewhere = oids.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none());
         let mut elsewhere: Vec<_> = elsewhere.collect();
@@ -415,82 +425,11 @@ impl Odb {
         bytes.ok_or_else(|| pack_store::damaged_chunk(pack.id, chunk))
     }
 
-    /// The chunk of a pack in which a byte is, and the byte's place within it. Some behind it are
-    /// read along, for a caller that goes on up to `until`. For the holder of the writer's lock.
-    pub(crate) async fn chunk_at(
-        &self,
-        pack: &LivePack,
-        offset: u64,
-        until: u64,
-    ) -> Result<(Rc<Vec<u8>>, usize), StoreError> {
-        const AHEAD: u64 = 4;
-        let chunk_bytes = u64::from(pack.chunk_bytes);
-        let ahead = (offset + chunk_bytes * AHEAD)
-            .min(until.max(offset + 1))
-            .min(pack.bytes);
-        let range = pack_store::chunks_of(&(offset..ahead), pack.chunk_bytes);
-        let mut wanted: Vec<u32> = range.ok_or(StoreError::Limit { what: "chunks" })?.collect();
-        if let Some(first) = wanted.first().copied()
-            && self.caches.borrow().chunks.contains(&(pack.id, first))
-        {
-            wanted.truncate(1);
-        }
-        let chunk = self.chunks(pack, &wanted).await?.into_iter().next();
-        let within = usize::try_from(offset % chunk_bytes).unwrap_or(usize::MAX);
-        let chunk = chunk.filter(|chunk| within < chunk.len());
-        let number = wanted.first().copied().unwrap_or(u32::MAX);
-        Ok((chunk.ok_or_else(|| pack_store::damaged_chunk(pack.id, number))?, within))
-    }
-
-    /// Chunks of one pack, from the cache or else in one transaction, in the order asked.
-    async fn chunks(&self, pack: &LivePack, wanted: &[u32]) -> Result<Vec<Rc<Vec<u8>>>, StoreError> {
-        let mut chunks: Vec<Option<Rc<Vec<u8>>>> = vec![None; wanted.len()];
-        loop {
-            for (number, slot) in wanted.iter().zip(&mut chunks).filter(|(_, slot)| slot.is_none()) {
-                *slot = self.caches.borrow_mut().chunks.get(&(pack.id, *number));
-            }
-            let missing = || wanted.iter().zip(&chunks).filter(|(_, slot)| slot.is_none());
-            let rows: Vec<Wanted> = missing().map(|(number, _)| Wanted::Chunk(pack.id, *number)).collect();
-            if rows.is_empty() {
-                return Ok(chunks.into_iter().flatten().collect());
-            }
-            let claim = self.loading.claim(rows.iter().copied());
-            if claim.is_empty() {
-                self.loading.settled(&rows).await;
-                continue;
-            }
-            let ours: Vec<u32> = missing()
-                .map(|(number, _)| *number)
-                .filter(|number| claim.has(Wanted::Chunk(pack.id, *number)))
-                .collect();
-            let reads: Vec<Read> = ours
-                .iter()
-                .map(|chunk| pack_store::read_chunk(pack.id, *chunk))
-                .collect();
-            let rows = self.backend.get_many(&reads).await?;
-            for (number, row) in ours.into_iter().zip(rows) {
-                let length = pack_store::chunk_len(number, pack.chunk_bytes, pack.bytes);
-                let row = row.filter(|row| row.len() as u64 == length);
-                let row = Rc::new(row.ok_or_else(|| pack_store::damaged_chunk(pack.id, number))?);
-                let mut caches = self.caches.borrow_mut();
-                caches.chunks.insert((pack.id, number), Rc::clone(&row), row.len());
-                // The cache may be smaller than what is wanted.
-                let wanted = wanted.iter().zip(&mut chunks);
-                wanted
-                    .filter(|(other, _)| **other == number)
-                    .for_each(|(_, slot)| *slot = Some(Rc::clone(&row)));
-            }
-        }
-    }
-
     /// So many bytes were inflated, put together or hashed.
     pub(super) async fn worked(&self, bytes: usize) {
         let Some((clock, pace)) = &self.pace else { return };
         pace.worked(bytes);
-        if pace.is_over(|| clock.now()) {
-            clock.yield_now().await;
-            pace.begin(clock.now());
-        }
+        pace.pause_if_over(&**clock).await;
     }
 
     fn keep(&self, place: Place, held: chain::Held) {

@@ -106,8 +106,7 @@ impl Refs {
             return Ok((parse_single(name, &row)?, Some(row)));
         }
         let firsts = parse_directory(directory.as_deref())?;
-        let at = firsts.partition_point(|first| first.as_slice() <= name);
-        let Some(at) = at.checked_sub(1) else {
+        let Some(at) = row_of(&firsts, name) else {
             return Ok((None, None));
         };
         let mut found = None;
@@ -182,7 +181,7 @@ impl Refs {
     /// them if the prefix is empty.
     pub async fn walk(&self, prefix: &[u8]) -> Result<RefsWalk, StoreError> {
         let firsts = self.directory().await?;
-        let (from, to) = (rows_of(&firsts, prefix), beyond(&firsts, prefix));
+        let (from, to) = (row_of(&firsts, prefix), beyond(&firsts, prefix));
         Ok(RefsWalk::new(self, prefix, from.unwrap_or(0)..to))
     }
 
@@ -203,9 +202,9 @@ impl Refs {
         let mut rows = SortedSet::new();
         for name in names {
             let slashes = (0..).zip(*name).filter(|(_, byte)| **byte == b'/');
-            rows.extend(slashes.filter_map(|(at, _)| rows_of(&firsts, name.get(..at)?)));
+            rows.extend(slashes.filter_map(|(at, _)| row_of(&firsts, name.get(..at)?)));
             let below = [name, b"/".as_slice()].concat();
-            rows.extend(rows_of(&firsts, &below).unwrap_or(0)..beyond(&firsts, &below));
+            rows.extend(row_of(&firsts, &below).unwrap_or(0)..beyond(&firsts, &below));
         }
         let mut near = SortedSet::new();
         let keys = rows.into_iter().map(packed_key).collect::<Result<Vec<_>, _>>()?;
@@ -246,7 +245,7 @@ impl Refs {
 }
 
 /// The packed row in which a name is, if it is packed.
-fn rows_of(firsts: &[Vec<u8>], name: &[u8]) -> Option<usize> {
+fn row_of(firsts: &[Vec<u8>], name: &[u8]) -> Option<usize> {
     firsts.partition_point(|first| first.as_slice() <= name).checked_sub(1)
 }
 

@@ -188,6 +188,30 @@ fn deltas_in_a_circle_are_told_as_such() {
     });
 }
 
+#[test]
+fn of_a_large_object_only_what_it_is_is_told_however_it_is_stored() {
+    let mut pack = PackBuilder::new();
+    pack.whole(Kind::Blob, &[7; 900]);
+    pack.longer(0, &[8; 200], false);
+    pack.whole(Kind::Blob, b"small");
+    let (bytes, index) = pack.finish();
+    let storage = storage();
+    run(async {
+        let repository = clone(&storage, "a", &bytes, &index).await;
+        let odb = Odb::open(Rc::clone(&repository.backend)).await.unwrap();
+        let oids: Vec<_> = index.entries.iter().map(|entry| entry.oid).collect();
+        // The second time they are in the cache.
+        for _ in 0..2 {
+            let looked = odb.look(&oids, 899).await.unwrap();
+            let sizes = looked.iter().flatten().map(|looked| looked.info().size);
+            assert!(sizes.eq([900, 1100, 5]));
+            let whole = looked.into_iter().flatten().map(|looked| looked.object().is_some());
+            assert!(whole.eq([false, false, true]));
+            assert_eq!(odb.read(&oids[1]).await.unwrap().data.len(), 1100);
+        }
+    });
+}
+
 /// All rows of a repository's database.
 async fn rows(backend: &dyn Backend) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
     let mut all = Vec::new();

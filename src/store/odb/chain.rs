@@ -35,6 +35,8 @@ pub(super) struct Target {
     /// From the object to the root, as far as it is planned.
     chain: Vec<Link>,
     next: Next,
+    /// An entry that was passed, to notice a circle (Brent's algorithm).
+    passed: u64,
     /// What the chain stands on, where that was in the cache.
     base: Option<Held>,
 }
@@ -95,6 +97,7 @@ impl Target {
             offset,
             chain: Vec::new(),
             next: Next::Entry(offset),
+            passed: u64::MAX,
             base: None,
         }
     }
@@ -144,16 +147,19 @@ impl Target {
             whole,
         });
         // Only objects that name each other by their ids can.
-        if self.chain.len() as u64 > u64::from(self.pack.objects) {
+        if offset == self.passed {
             return Err(self.fail(Fault::Inconsistent("is a delta of itself")));
+        }
+        if self.chain.len().is_power_of_two() {
+            self.passed = offset;
         }
         Ok(())
     }
 }
 
 impl Odb {
-    /// Reads objects of packs, but of those stored whole that have more bytes than `most` only what
-    /// they are. The answers come in any order, with their `at`.
+    /// Reads objects of packs, and answers of those that have more bytes than `most` only what they
+    /// are. The answers come in any order, with their `at`.
     pub(super) async fn read_packed(
         &self,
         mut targets: Vec<Target>,
@@ -280,7 +286,7 @@ impl Odb {
             held.verified = true;
             self.keep(Place::Packed(target.pack.id, target.offset), held.clone());
         }
-        Ok(Looked::Whole(held.object))
+        Ok(Looked::of(held.object, most))
     }
 
     /// Makes what a link needs from its entry and its base.

@@ -31,8 +31,19 @@ pub(super) struct Claim<'a> {
 }
 
 impl Loading {
-    /// Takes on those of the rows that nobody reads at present.
-    pub(super) fn claim(&self, rows: impl Iterator<Item = Wanted>) -> Claim<'_> {
+    /// Takes on those of the rows that nobody reads at present. If others read them all, waits until
+    /// one of these is done with, and answers `None`: look again what is cached.
+    pub(super) async fn claim(&self, rows: &[Wanted]) -> Option<Claim<'_>> {
+        let claim = self.claim_free(rows.iter().copied());
+        if claim.rows.is_empty() {
+            self.settled(rows).await;
+            return None;
+        }
+        Some(claim)
+    }
+
+    /// Takes on those of the rows that nobody reads at present, if any.
+    pub(super) fn claim_free(&self, rows: impl Iterator<Item = Wanted>) -> Claim<'_> {
         let mut reading = self.rows.borrow_mut();
         let free = rows.filter(|row| {
             let free = !reading.contains_key(row);
@@ -48,7 +59,7 @@ impl Loading {
     }
 
     /// Waits while somebody reads any of them.
-    pub(super) async fn settled(&self, rows: &[Wanted]) {
+    async fn settled(&self, rows: &[Wanted]) {
         poll_fn(|context| {
             let mut reading = self.rows.borrow_mut();
             let Some(row) = rows.iter().find(|row| reading.contains_key(row)) else {
@@ -68,11 +79,6 @@ impl Claim<'_> {
     /// Whether the row is to be read by whoever holds this.
     pub(super) fn has(&self, row: Wanted) -> bool {
         self.rows.contains(&row)
-    }
-
-    /// Whether there is nothing to read.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
     }
 }
 

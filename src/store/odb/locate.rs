@@ -123,11 +123,9 @@ impl Odb {
                 .iter()
                 .map(|(_, (pack, shard))| Wanted::Shard(*pack, *shard))
                 .collect();
-            let claim = self.loading.claim(rows.iter().copied());
-            if claim.is_empty() {
-                self.loading.settled(&rows).await;
+            let Some(claim) = self.loading.claim(&rows).await else {
                 continue;
-            }
+            };
             let ours = |(_, (pack, shard)): &&(LivePack, (PackId, u8))| claim.has(Wanted::Shard(*pack, *shard));
             let mut reading: Vec<_> = wanted.iter().filter(ours).copied().collect();
             let asked = reading.len();
@@ -136,7 +134,7 @@ impl Odb {
                 .iter()
                 .skip(asked)
                 .map(|(_, (pack, shard))| Wanted::Shard(*pack, *shard));
-            let ahead_claim = self.loading.claim(ahead);
+            let ahead_claim = self.loading.claim_free(ahead);
             let mut position = 0;
             reading.retain(|(_, (pack, shard))| {
                 position += 1;
@@ -248,11 +246,9 @@ impl Odb {
                 .iter()
                 .map(|(pack, block)| Wanted::Block(pack.id, *block))
                 .collect();
-            let claim = self.loading.claim(rows.iter().copied());
-            if claim.is_empty() {
-                self.loading.settled(&rows).await;
+            let Some(claim) = self.loading.claim(&rows).await else {
                 continue;
-            }
+            };
             let ours = |(pack, block): &&(LivePack, u32)| claim.has(Wanted::Block(pack.id, *block));
             let ours: Vec<(LivePack, u32)> = absent.iter().filter(ours).copied().collect();
             for ((pack, at), block) in ours.iter().zip(self.block_rows(&ours).await?) {

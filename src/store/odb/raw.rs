@@ -68,7 +68,7 @@ pub(crate) struct RawEntry<'a> {
 
 impl Odb {
     /// Where each of many objects is, `None` where it is not stored, in the order asked. Of several
-    /// copies the one that reads take: what an entry is a delta against is found in the same pack,
+    /// copies the first in the list of packs: what an entry is a delta against is found in the same pack,
     /// or in one that comes before it in the list, so these deltas never lead in a circle.
     pub(crate) async fn find_entries(&self, oids: &[ObjectId]) -> Result<Vec<Option<Found>>, StoreError> {
         let mut found = Vec::with_capacity(oids.len());

@@ -197,7 +197,7 @@ mod tests {
         let bytes = scales.0.borrow();
         let (most, all): (usize, usize) = (*bytes.iter().max().unwrap(), bytes.iter().sum());
         assert!(most < INDEX_BATCH_BYTES + (64 << 10), "{most} bytes");
-        // A shard has 24 bytes for each object, a block 45.
-        assert!(all > OBJECTS as usize * 69, "{all} bytes");
+        // A shard has 32 bytes for each object, a block 45.
+        assert!(all > OBJECTS as usize * 77, "{all} bytes");
     }
 }
