@@ -90,6 +90,11 @@ pub(crate) fn store(stage: Stage, error: &StoreError) -> GitError {
         }
         StoreError::Vanished => storage_gone(stage, "its data was cleared"),
         StoreError::NewerSchema { found, supported } => newer(stage, *found, *supported),
+        StoreError::OlderSchema { found, supported } => say(
+            Code::Unsupported,
+            format!("the stored data has schema {found}, which this version no longer reads (it reads {supported})"),
+        )
+        .with_hint("push what is not pushed yet with the version that stored it; then remove it and clone again"),
         StoreError::Replaced => say(
             Code::Busy,
             "another tab or call packed this repository anew meanwhile".to_owned(),

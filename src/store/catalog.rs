@@ -263,7 +263,7 @@ impl Catalog {
         let Ok(Some(name)) = name else { return Ok(false) };
         match published {
             Ok(false) => return Ok(false),
-            Ok(true) | Err(StoreError::NewerSchema { .. }) => {}
+            Ok(true) | Err(StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. }) => {}
             Err(error) => return Err(error),
         }
         let state = State::Published;

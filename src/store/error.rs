@@ -61,6 +61,13 @@ pub enum StoreError {
         /// The newest schema this build reads.
         supported: u32,
     },
+    /// Written by a version of this software whose layout this build does not read.
+    OlderSchema {
+        /// The schema found.
+        found: u32,
+        /// The schema this build reads.
+        supported: u32,
+    },
     /// Another writer took over; nothing was written.
     Fenced,
     /// What was being read was replaced (git-gc(1)) while it was read: a pack that is gone, or
@@ -163,6 +170,9 @@ impl fmt::Display for StoreError {
             StoreError::Vanished => f.write_str("the repository's data was cleared or evicted"),
             StoreError::NewerSchema { found, supported } => {
                 write!(f, "stored with schema {found}, this build reads up to {supported}")
+            }
+            StoreError::OlderSchema { found, supported } => {
+                write!(f, "stored with schema {found}, this build reads {supported}")
             }
             StoreError::Fenced => f.write_str("another writer took the repository over"),
             StoreError::Replaced => f.write_str("what was being read was replaced"),

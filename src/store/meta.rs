@@ -21,8 +21,8 @@ use super::row;
 use crate::format::oid::ObjectId;
 use crate::host::{Backend, Change, Read, Table};
 
-/// The schema this build writes, and the newest it reads.
-pub const SCHEMA: u32 = 1;
+/// The schema this build writes, and the only one it reads: 1 was of builds before the first release.
+pub const SCHEMA: u32 = 2;
 
 pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const GENERATION: &[u8] = b"generation";
@@ -64,11 +64,12 @@ impl Meta {
         };
         let mut body = row::open(b'S', Table::Meta, STATE, &row)?;
         let found = body.u32()?;
-        if found > SCHEMA {
-            return Err(StoreError::NewerSchema {
-                found,
-                supported: SCHEMA,
-            });
+        let supported = SCHEMA;
+        if found > supported {
+            return Err(StoreError::NewerSchema { found, supported });
+        }
+        if found < supported {
+            return Err(StoreError::OlderSchema { found, supported });
         }
         body.end()?;
         Ok(true)

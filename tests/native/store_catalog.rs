@@ -166,13 +166,22 @@ fn data_that_was_cleared_is_told_from_a_name_that_never_was() {
 }
 
 #[test]
-fn a_newer_schema_is_refused_and_never_swept() {
+fn another_schema_is_refused_and_never_swept() {
+    for (found, error) in [
+        (1, StoreError::OlderSchema { found: 1, supported: 2 }),
+        (3, StoreError::NewerSchema { found: 3, supported: 2 }),
+    ] {
+        refused_and_never_swept(found, &error);
+    }
+}
+
+fn refused_and_never_swept(found: u8, error: &StoreError) {
     let (_, storage) = storage();
     run(async {
         let catalog = Catalog::open(Rc::clone(&storage)).await.unwrap();
         make(&catalog, "a").await;
         let repository = catalog.lookup("a").await.unwrap();
-        let mut row = vec![b'S', 1, 0, 0, 0, 2];
+        let mut row = vec![b'S', 1, 0, 0, 0, found];
         let checksum = crc32fast::hash(&[&b"state"[..], &row].concat());
         row.extend_from_slice(&checksum.to_be_bytes());
         let batch = Batch {
@@ -181,8 +190,7 @@ fn a_newer_schema_is_refused_and_never_swept() {
         };
         let backend: &Rc<dyn Backend> = &repository.backend;
         backend.commit(batch).await.unwrap();
-        let newer = StoreError::NewerSchema { found: 2, supported: 1 };
-        assert_eq!(catalog.lookup("a").await.err(), Some(newer));
+        assert_eq!(catalog.lookup("a").await.as_ref().err(), Some(error));
         storage.destroy("gitside:catalogue").await.unwrap();
         assert_eq!(list(&storage).await, ["a"]);
     });

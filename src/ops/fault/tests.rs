@@ -23,6 +23,8 @@ fn every_fault_of_storage_has_its_own_code() {
     assert_eq!(code(StorageError::Blocked), Code::Busy);
     let newer = StorageError::NewerSchema { found: 9, supported: 1 };
     assert_eq!(code(newer), Code::NewerSchema);
+    let older = StoreError::OlderSchema { found: 1, supported: 2 };
+    assert_eq!(code(older), Code::Unsupported);
 }
 
 #[test]
