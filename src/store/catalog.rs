@@ -129,7 +129,7 @@ impl Catalog {
 
     async fn start(&self, entry: Entry, lock: LockGuard) -> Result<Reservation, StoreError> {
         let backend = self.storage.open(&database(&entry.id)).await?;
-        let writer = Writer::start(backend, lock, Some(&entry.name)).await?;
+        let writer = Writer::start(backend, lock, &entry.name).await?;
         Ok(Reservation {
             name: entry.name,
             id: entry.id,

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use super::commit_graph;
 use super::error::{Fault, StoreError};
+use super::meta;
 use super::pack_store::{LivePack, PACK_ROW, PackId, pack_row_key};
 use super::row;
 use crate::host::{Backend, Batch, Change, Expect, Read, Table};
@@ -132,11 +133,10 @@ impl List {
 
 /// Removes the rows of packs that are not live (never published, or retired), and of files of the
 /// commit-graph that its list does not name. Only for the holder
-/// of the writer's lock. Answers how many packs it removed.
-pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
+/// of the writer's lock.
+pub(crate) async fn sweep(backend: &dyn Backend) -> Result<(), StoreError> {
     let live = Manifest::load(backend, &Manifest::default()).await?;
     let graph = commit_graph::live(backend).await?;
-    let mut swept = 0;
     for table in [Table::Chunks, Table::Index] {
         // From the first key of one pack to the first key of the next: one read for each pack.
         let mut after: Option<Vec<u8>> = None;
@@ -152,14 +152,13 @@ pub(crate) async fn sweep(backend: &dyn Backend) -> Result<usize, StoreError> {
             };
             if !live.has(id) && !graph.contains(&id) {
                 remove_rows(backend, id).await?;
-                swept += 1;
             }
             let mut last = id.to_bytes().to_vec();
             last.extend_from_slice(&[0xff; 8]);
             after = Some(last);
         }
     }
-    Ok(swept)
+    Ok(backend.commit(removal(vec![meta::delete_staged()])).await?)
 }
 
 /// Removes the bytes and the index of a pack that is not live.

@@ -5,6 +5,7 @@
 //! table meta   key           kind   body
 //!              state         S      schema u32
 //!              generation    G      generation u64
+//!              staged        L      nothing: there may be rows that were stored and not published
 //!              url           U      the URL the repository comes from, without userinfo
 //!              stats         T      objects u64, bytes u64, packs u64, last fetch i64 (seconds)
 //!              shallow       H      object ids, ascending
@@ -26,6 +27,7 @@ pub const SCHEMA: u32 = 2;
 
 pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const GENERATION: &[u8] = b"generation";
+const STAGED: &[u8] = b"staged";
 const URL: &[u8] = b"url";
 const STATS: &[u8] = b"stats";
 pub(crate) const SHALLOW: &[u8] = b"shallow";
@@ -75,20 +77,25 @@ impl Meta {
         Ok(true)
     }
 
-    /// The fence: how many writers there were so far.
-    pub async fn generation(&self) -> Result<u64, StoreError> {
-        Ok(self.generation_row().await?.0)
-    }
-
-    /// The fence, and the row as it stands.
-    pub(crate) async fn generation_row(&self) -> Result<(u64, Option<Vec<u8>>), StoreError> {
-        let Some(row) = self.row(GENERATION).await? else {
-            return Ok((0, None));
-        };
-        let mut body = row::open(b'G', Table::Meta, GENERATION, &row)?;
-        let generation = body.u64()?;
-        body.end()?;
-        Ok((generation, Some(row)))
+    /// The fence, and what writers before left.
+    pub(crate) async fn fence(&self) -> Result<Fence, StoreError> {
+        let mut rows = self
+            .backend
+            .get_many(&[read(GENERATION), read(STAGED)])
+            .await?
+            .into_iter();
+        let row = rows.next().flatten();
+        let mut generation = 0;
+        if let Some(row) = &row {
+            let mut body = row::open(b'G', Table::Meta, GENERATION, row)?;
+            generation = body.u64()?;
+            body.end()?;
+        }
+        Ok(Fence {
+            generation,
+            row,
+            staged: rows.next().flatten().is_some(),
+        })
     }
 
     /// Where the repository comes from: what it was cloned from, or its default remote.
@@ -142,12 +149,26 @@ impl Meta {
     }
 
     async fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = Read {
-            table: Table::Meta,
-            key: key.to_vec(),
-            range: None,
-        };
-        Ok(self.backend.get_many(&[read]).await?.pop().flatten())
+        Ok(self.backend.get_many(&[read(key)]).await?.pop().flatten())
+    }
+}
+
+/// What a new writer finds.
+pub(crate) struct Fence {
+    /// How many writers there were so far.
+    pub(crate) generation: u64,
+    /// The row as it stands.
+    pub(crate) row: Option<Vec<u8>>,
+    /// Whether there may be rows that were stored and not published. The mark is made in every
+    /// transaction that stores some, and goes in the one that publishes all of them, or after a sweep.
+    pub(crate) staged: bool,
+}
+
+fn read(key: &[u8]) -> Read {
+    Read {
+        table: Table::Meta,
+        key: key.to_vec(),
+        range: None,
     }
 }
 
@@ -173,6 +194,16 @@ pub(crate) fn put_config(text: &[u8]) -> Change {
 
 pub(crate) fn generation_row(generation: u64) -> Vec<u8> {
     row::seal(b'G', GENERATION, &generation.to_be_bytes())
+}
+
+/// Comes first in a transaction: one that is cut off has it.
+pub(crate) fn put_staged() -> Change {
+    put(b'L', STAGED, b"")
+}
+
+/// Comes last in a transaction.
+pub(crate) fn delete_staged() -> Change {
+    Change::Delete(Table::Meta, STAGED.to_vec())
 }
 
 pub(crate) fn put_stats(stats: &Stats) -> Change {

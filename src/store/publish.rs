@@ -41,6 +41,8 @@ const FENCE_ATTEMPTS: usize = 8;
 pub struct Writer {
     backend: Fenced,
     next_pack: Cell<u32>,
+    /// How many of the packs were published.
+    published: Cell<u32>,
     next_log: Cell<u32>,
     _lock: LockGuard,
 }
@@ -63,8 +65,8 @@ pub(crate) fn lock_name(id: &str) -> String {
 }
 
 impl Writer {
-    /// Takes the lock, raises the fence, and removes what dead writers left. Fails with
-    /// [`StoreError::Busy`] where the lock is held and `wait` says not to wait.
+    /// Takes the lock, raises the fence, and removes what dead writers left, if they left anything.
+    /// Fails with [`StoreError::Busy`] where the lock is held and `wait` says not to wait.
     pub(crate) async fn acquire(
         storage: &dyn Storage,
         backend: Rc<dyn Backend>,
@@ -73,21 +75,27 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let lock = storage.lock(&lock_name(id), LockMode::Exclusive, wait).await?;
         let lock = lock.ok_or(StoreError::Busy)?;
-        let writer = Self::start(backend, lock, None).await?;
-        writer.sweep().await?;
+        let (writer, staged) = Self::raise(backend, lock, None).await?;
+        if staged {
+            writer.sweep().await?;
+        }
         Ok(writer)
     }
 
-    /// Raises the fence for whoever holds the lock. A name is stored with the repository, so that
-    /// the catalogue can be rebuilt from the databases.
-    pub(crate) async fn start(
-        backend: Rc<dyn Backend>,
-        lock: LockGuard,
-        name: Option<&str>,
-    ) -> Result<Self, StoreError> {
+    /// Raises the fence of a new repository, for whoever holds the lock. The name is stored with it,
+    /// so that the catalogue can be rebuilt from the databases.
+    pub(crate) async fn start(backend: Rc<dyn Backend>, lock: LockGuard, name: &str) -> Result<Self, StoreError> {
+        Ok(Self::raise(backend, lock, Some(name)).await?.0)
+    }
+
+    /// Answers also whether there may be something to sweep.
+    async fn raise(backend: Rc<dyn Backend>, lock: LockGuard, name: Option<&str>) -> Result<(Self, bool), StoreError> {
         for _ in 0..FENCE_ATTEMPTS {
-            let (before, row) = Meta::new(Rc::clone(&backend)).generation_row().await?;
-            let generation = before.checked_add(1).ok_or(StoreError::Limit { what: "writers" })?;
+            let fence = Meta::new(Rc::clone(&backend)).fence().await?;
+            let generation = fence
+                .generation
+                .checked_add(1)
+                .ok_or(StoreError::Limit { what: "writers" })?;
             let mut changes = vec![Change::Put(
                 Table::Meta,
                 meta::GENERATION.to_vec(),
@@ -98,18 +106,20 @@ impl Writer {
                 changes.push(Change::Put(Table::Meta, NAME.to_vec(), row));
             }
             let batch = Batch {
-                expect: vec![expect(Table::Meta, meta::GENERATION, row)],
+                expect: vec![expect(Table::Meta, meta::GENERATION, fence.row)],
                 changes,
                 durable: false,
             };
             match backend.commit(batch).await {
                 Ok(()) => {
-                    return Ok(Writer {
+                    let writer = Writer {
                         backend: Fenced { backend, generation },
                         next_pack: Cell::new(0),
+                        published: Cell::new(0),
                         next_log: Cell::new(0),
                         _lock: lock,
-                    });
+                    };
+                    return Ok((writer, fence.staged));
                 }
                 Err(StorageError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -120,7 +130,7 @@ impl Writer {
 
     /// Removes what was stored and not published, by this writer too.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        manifest::sweep(&**self.backend()).await.map(drop)
+        manifest::sweep(&**self.backend()).await
     }
 
     /// The database.
@@ -363,8 +373,17 @@ impl<'w> Publication<'w> {
         batch
             .changes
             .extend(retired.chain(removed).map(|(table, key)| Change::Delete(table, key)));
+        let published = u32::try_from(self.packs.len()).unwrap_or(u32::MAX);
+        let published = self.writer.published.get().saturating_add(published);
+        let leaves_nothing = self.retired.is_empty() && published == self.writer.next_pack.get();
+        if leaves_nothing && !self.packs.is_empty() {
+            batch.changes.push(meta::delete_staged());
+        }
         match backend.commit(batch).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.writer.published.set(published);
+                Ok(())
+            }
             Err(StorageError::Conflict { expectation: 0 }) => Err(StoreError::Fenced),
             Err(StorageError::Conflict { .. }) if self.create => Err(StoreError::Taken),
             Err(StorageError::Conflict { expectation }) => {

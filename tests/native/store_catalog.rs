@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
+use gitside::format::object::Kind;
 use gitside::host::{Backend, Batch, Change, LockMode, Storage, Table, Wait};
 use gitside::store::StoreError;
-use gitside::store::catalog::Catalog;
+use gitside::store::catalog::{Catalog, Repository};
 use gitside::store::memory::MemoryStorage;
 use gitside::store::pack_store::PackSink;
 use gitside::store::publish::Publication;
 
-use crate::support::run;
+use crate::support::{PackBuilder, run};
 
 fn storage() -> (Rc<MemoryStorage>, Rc<dyn Storage>) {
     let storage = Rc::new(MemoryStorage::new());
@@ -193,5 +194,51 @@ fn refused_and_never_swept(found: u8, error: &StoreError) {
         assert_eq!(catalog.lookup("a").await.as_ref().err(), Some(error));
         storage.destroy("gitside:catalogue").await.unwrap();
         assert_eq!(list(&storage).await, ["a"]);
+    });
+}
+
+/// Takes the writer's lock, stores a pack and publishes it, or dies before that.
+async fn store_a_pack(catalog: &Catalog, repository: &Repository, lives: bool) {
+    let mut pack = PackBuilder::new();
+    pack.whole(Kind::Blob, b"something");
+    let (bytes, index) = pack.finish();
+    let writer = catalog.writer(repository, Wait::No).await.unwrap();
+    let mut sink = PackSink::new(Rc::clone(writer.backend()), writer.new_pack(), 0);
+    sink.write(&bytes).await.unwrap();
+    let ready = sink.finish().await.unwrap().write_index(&index).await.unwrap();
+    if lives {
+        let mut publication = Publication::new(&writer);
+        publication.pack(ready);
+        publication.commit().await.unwrap();
+    }
+}
+
+#[test]
+fn what_is_stored_is_marked_until_all_of_it_is_published_or_swept() {
+    let (_, storage) = storage();
+    run(async {
+        let catalog = Catalog::open(Rc::clone(&storage)).await.unwrap();
+        make(&catalog, "a").await;
+        let repository = catalog.lookup("a").await.unwrap();
+        let keys = async |table| repository.backend.list_keys(table, b"", None, 100).await.unwrap();
+        let is_marked = async || keys(Table::Meta).await.contains(&b"staged".to_vec());
+        for (lives, chunks) in [(true, 1), (false, 1), (true, 2)] {
+            store_a_pack(&catalog, &repository, lives).await;
+            assert_eq!(is_marked().await, !lives);
+            // Whoever writes next removes what was left, and looks for it only where there is the mark.
+            let orphan = [&[0xee; 12][..], &[0; 4]].concat();
+            let batch = Batch {
+                changes: vec![Change::Put(Table::Chunks, orphan.clone(), vec![1])],
+                ..Batch::default()
+            };
+            repository.backend.commit(batch).await.unwrap();
+            drop(catalog.writer(&repository, Wait::No).await.unwrap());
+            assert!(!is_marked().await);
+            let left = keys(Table::Chunks).await;
+            assert_eq!(left.contains(&orphan), lives);
+            let writer = catalog.writer(&repository, Wait::No).await.unwrap();
+            writer.sweep().await.unwrap();
+            assert_eq!(keys(Table::Chunks).await.len(), chunks);
+        }
     });
 }

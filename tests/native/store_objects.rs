@@ -326,8 +326,8 @@ fn a_pack_whose_row_is_gone_or_a_list_of_packs_that_is_gone_is_damage_and_nothin
             let catalog = gitside::store::catalog::Catalog::open(Rc::clone(&storage))
                 .await
                 .unwrap();
-            let writer = catalog.writer(&repository, gitside::host::Wait::No).await;
-            assert!(writer.is_err_and(|error| is_absent(&error)));
+            let writer = catalog.writer(&repository, gitside::host::Wait::No).await.unwrap();
+            assert!(writer.sweep().await.is_err_and(|error| is_absent(&error)));
             assert_eq!(rows(&*repository.backend).await.len(), before);
         });
     }

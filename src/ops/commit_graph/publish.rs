@@ -7,10 +7,10 @@ use crate::format::commit_graph::{Encoder, Row};
 use crate::host::Wait;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::store::StoreError;
 use crate::store::commit_graph::{Chain, FileSink, GraphFile, StoredGraph};
 use crate::store::pack_store::PackId;
 use crate::store::publish::{Publication, Writer};
-use crate::store::{StoreError, manifest};
 use crate::task::Task;
 
 /// A file with those rows and filters takes the place of all but the lowest `kept` files.
@@ -87,7 +87,7 @@ async fn replace(
     };
     if let Err(failure) = written.await {
         // What cannot be removed now is swept by the next writer.
-        let _ = manifest::remove_rows(&**writer.backend(), id).await;
+        let _ = writer.sweep().await;
         return Err(failure);
     }
     // If this fails, nobody knows whether the list has the file: that is for the sweep to tell.
@@ -121,13 +121,8 @@ async fn publish(task: &Task, repo: &Repository, stored: &StoredGraph, writer: &
     // Dropped, it could happen all the same, and name rows that are removed.
     task.check()?;
     publication.commit().await.at(Stage::Update)?;
-    for old in stored
-        .chain
-        .files
-        .iter()
-        .filter(|file| !chain.files.iter().any(|other| other.id == file.id))
-    {
-        let _ = manifest::remove_rows(&**writer.backend(), old.id).await;
+    if chain.files != stored.chain.files {
+        let _ = writer.sweep().await;
     }
     Ok(())
 }

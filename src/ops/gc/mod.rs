@@ -17,11 +17,11 @@ use crate::format::config::Config;
 use crate::format::oid::ObjectId;
 use crate::ops::fault::At;
 use crate::ops::{Repository, reflog};
+use crate::store::cruft;
 use crate::store::meta::Stats;
 use crate::store::pack_store::{PackId, ReadyPack};
 use crate::store::publish::{Publication, Writer};
 use crate::store::reflog::StoredEntry;
-use crate::store::{cruft, manifest};
 use crate::task::{Phase, Progress, Task};
 
 pub use grace::Grace;
@@ -72,36 +72,24 @@ struct Prepared {
 /// with `Corrupt` if something stored is damaged: it is not copied into a new pack.
 pub async fn gc(task: &Task, repo: &Repository, options: &Options) -> Outcome<Report> {
     let writer = repo.writer(task).await?;
-    let mut made = Vec::new();
-    let prepared = match prepare(task, repo, &writer, options, &mut made).await {
+    let prepared = match prepare(task, repo, &writer, options).await {
         Ok(prepared) => prepared,
         Err(failure) => {
             // Room is what may be lacking. What cannot be removed is swept by the next writer.
-            for id in made {
-                let _ = manifest::remove_rows(&**writer.backend(), id).await;
-            }
+            let _ = writer.sweep().await;
             return Err(failure);
         }
     };
-    let Prepared { retired, report, .. } = &prepared;
-    let (retired, report) = (retired.clone(), *report);
+    let report = prepared.report;
     publish(task, &writer, prepared).await?;
     // Published; from here on nothing that fails matters.
-    for id in retired {
-        let _ = manifest::remove_rows(&**writer.backend(), id).await;
-    }
+    let _ = writer.sweep().await;
     let _ = repo.odb.refresh().await;
     Ok(report)
 }
 
-/// Finds out what is kept, and writes the new packs. Their ids are noted in `made`.
-async fn prepare(
-    task: &Task,
-    repo: &Repository,
-    writer: &Writer,
-    options: &Options,
-    made: &mut Vec<PackId>,
-) -> Outcome<Prepared> {
+/// Finds out what is kept, and writes the new packs.
+async fn prepare(task: &Task, repo: &Repository, writer: &Writer, options: &Options) -> Outcome<Prepared> {
     let now = task.clock().unix_seconds();
     let config = Config::parse(&repo.meta.config().await.at(Stage::Read)?).unwrap_or_default();
     let grace = options.grace.unwrap_or_else(|| grace::configured(task, &config));
@@ -154,7 +142,6 @@ async fn prepare(
             }
             Plan::Write { target, entries } => {
                 let id = writer.new_pack();
-                made.push(id);
                 let out = PackOut::begin(task, &repo.odb, &census, writer, id, entries.len());
                 let ready = out.await?.write(entries, &mut progress).await?;
                 let ready = match target {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{PIECE, chunk_key};
 use crate::host::{Backend, Batch, Change, Table};
 use crate::store::error::StoreError;
+use crate::store::meta;
 use crate::store::pack_store::PackId;
 use crate::store::row;
 
@@ -28,7 +29,7 @@ impl FileSink {
             id,
             pieces: 0,
             buffer: Vec::new(),
-            waiting: Vec::new(),
+            waiting: vec![meta::put_staged()],
         }
     }
 
@@ -41,7 +42,7 @@ impl FileSink {
             bytes = later;
             if self.buffer.len() == piece {
                 self.end_piece()?;
-                if self.waiting.len() >= TOGETHER {
+                if self.waiting.len() > TOGETHER {
                     self.send().await?;
                 }
             }
@@ -68,7 +69,7 @@ impl FileSink {
     async fn send(&mut self) -> Result<(), StoreError> {
         let batch = Batch {
             expect: Vec::new(),
-            changes: std::mem::take(&mut self.waiting),
+            changes: std::mem::replace(&mut self.waiting, vec![meta::put_staged()]),
             // What is lost is found to be missing, and made again.
             durable: false,
         };

@@ -11,6 +11,7 @@ use super::window::Window;
 use super::{CHUNK_BYTES, PackId, assemble, chunk_key, chunk_len, chunks_of, damaged_chunk, read_chunk};
 use crate::host::{Async, Backend, Batch, Change, Read, StorageError, Table};
 use crate::store::error::StoreError;
+use crate::store::meta;
 
 /// Chunks of a pack written in one transaction: a MiB.
 const BATCH_CHUNKS: usize = 4;
@@ -180,7 +181,8 @@ impl PackSink {
     }
 
     /// Starts a transaction, as soon as few enough are under way.
-    pub(super) async fn start(&mut self, batch: Batch) -> Result<(), StoreError> {
+    pub(super) async fn start(&mut self, mut batch: Batch) -> Result<(), StoreError> {
+        batch.changes.insert(0, meta::put_staged());
         self.settle(IN_FLIGHT - 1).await?;
         let backend = Rc::clone(&self.backend);
         self.in_flight

@@ -115,13 +115,13 @@ impl World {
         block_on(Listing::of_gitside(&self.task, &self.repo))
     }
 
-    /// Every row of the database, but for the fence.
+    /// Every row of the database, but for the fence and the mark that something may be swept.
     pub fn rows(&self) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
         let backend = &self.repo.backend;
         let mut rows = Vec::new();
         for table in Table::ALL {
             for (key, value) in block_on(backend.list(table, b"", None, usize::MAX)).unwrap() {
-                if key != b"generation" {
+                if key != b"generation" && key != b"staged" {
                     rows.push((table, key, value));
                 }
             }
