@@ -13,6 +13,7 @@ use crate::format::oid::ObjectId;
 use crate::ops::fault::At;
 use crate::ops::object;
 use crate::store::odb::Odb;
+use crate::store::refs::{Ref, Target};
 use crate::task::Task;
 
 /// How many objects are held at once.
@@ -31,6 +32,34 @@ pub(crate) struct Commits<'a> {
     read: u64,
     /// How often something was read.
     times: usize,
+}
+
+/// Annotated tags that refs here point to, and what each leads to in the end, where that was noted
+/// with the ref: they need not be read.
+pub type KnownTags = HashMap<ObjectId, ObjectId>;
+
+/// The tags of which refs tell what they lead to.
+pub fn known_tags<'a>(refs: impl IntoIterator<Item = &'a Ref>) -> KnownTags {
+    let tag = |found: &Ref| match found.target {
+        Target::Direct(oid) => Some((oid, found.peeled?)),
+        Target::Symbolic(_) => None,
+    };
+    refs.into_iter().filter_map(tag).collect()
+}
+
+/// What an object is that need not be read to know it.
+pub(crate) enum KnownAs {
+    /// A commit of the graph, which has only commits that are stored.
+    Commit,
+    /// A tag, and what it leads to in the end.
+    Tag(ObjectId),
+}
+
+impl KnownAs {
+    pub(crate) fn of(oid: &ObjectId, graph: &CommitGraph, tags: Option<&KnownTags>) -> Option<Self> {
+        let tag = tags.and_then(|tags| tags.get(oid)).map(|end| KnownAs::Tag(*end));
+        tag.or_else(|| graph.find(oid).map(|_| KnownAs::Commit))
+    }
 }
 
 /// What [`Commits::peel`] found.
@@ -146,12 +175,28 @@ impl<'a> Commits<'a> {
 
     /// Follows tags to commits, and reads those. What is not stored, or leads to something else,
     /// leads nowhere (`deref_without_lazy_fetch` of git's fetch-pack.c).
-    pub async fn peel(&mut self, oids: impl IntoIterator<Item = ObjectId>) -> Outcome<Peeled> {
+    pub async fn peel(
+        &mut self,
+        oids: impl IntoIterator<Item = ObjectId>,
+        known: Option<&KnownTags>,
+    ) -> Outcome<Peeled> {
         let mut peeled = Peeled::default();
         let mut seen = HashSet::new();
         let mut level: Vec<ObjectId> = oids.into_iter().filter(|oid| seen.insert(*oid)).collect();
+        let graph = self.graph().await?;
         while !level.is_empty() {
-            let (mut commits, mut tags) = (Vec::new(), Vec::new());
+            let (mut commits, mut tags, mut next) = (Vec::new(), Vec::new(), Vec::new());
+            level.retain(|oid| {
+                match KnownAs::of(oid, &graph, known) {
+                    Some(KnownAs::Commit) => commits.push(*oid),
+                    Some(KnownAs::Tag(end)) => {
+                        peeled.tags.insert(*oid, end);
+                        next.extend(seen.insert(end).then_some(end));
+                    }
+                    None => return true,
+                }
+                false
+            });
             for batch in level.chunks(BATCH) {
                 self.task.checkpoint().await?;
                 let infos = self.task.race(self.odb.info(batch)).await?.at(Stage::Read)?;
@@ -166,7 +211,6 @@ impl<'a> Commits<'a> {
             for (oid, info) in commits.iter().zip(self.read(&commits).await?) {
                 peeled.commits.extend(info.map(|info| (*oid, info)));
             }
-            level.clear();
             for batch in tags.chunks(BATCH) {
                 self.task.checkpoint().await?;
                 let objects = self.task.race(self.odb.read_many(batch)).await?.at(Stage::Read)?;
@@ -176,11 +220,10 @@ impl<'a> Commits<'a> {
                     };
                     let named = object::tag(oid, &found.data)?.object;
                     peeled.tags.insert(*oid, named);
-                    if seen.insert(named) {
-                        level.push(named);
-                    }
+                    next.extend(seen.insert(named).then_some(named));
                 }
             }
+            level = next;
         }
         Ok(peeled)
     }

@@ -57,7 +57,7 @@ pub async fn is_ancestor(
     new: &ObjectId,
 ) -> Outcome<bool> {
     let mut commits = Commits::new(task, odb, shallow);
-    let peeled = commits.peel([*old, *new]).await?;
+    let peeled = commits.peel([*old, *new], None).await?;
     let (Some(old), Some(new)) = (peeled.follow(old).0, peeled.follow(new).0) else {
         return Ok(false);
     };

@@ -9,7 +9,7 @@ use crate::error::{Code, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::host::Async;
 use crate::ops::fault::At;
-use crate::ops::history::{Commits, Peeled};
+use crate::ops::history::{Commits, KnownTags, Peeled};
 use crate::ops::remote;
 use crate::protocol::fetch::{AckStatus, Acks};
 use crate::protocol::remote_refs::RemoteRef;
@@ -39,6 +39,8 @@ pub struct Options<'a> {
     /// The server is told of these and their ancestors, instead of the local tips
     /// (`--negotiation-tip`).
     pub tips: Option<&'a [ObjectId]>,
+    /// Tags that need not be read.
+    pub known: Option<&'a KnownTags>,
 }
 
 /// What the refs under `refs/` name, ordered by their names: [`Options::local_tips`].
@@ -103,7 +105,7 @@ impl<'a> Haves<'a> {
         let complete: &[ObjectId] = if options.deepen { &[] } else { options.local_tips };
         let tips = options.tips.unwrap_or(options.local_tips);
         let named = options.remote_tips.iter().chain(complete).chain(tips).copied();
-        let peeled = haves.commits.peel(named).await?;
+        let peeled = haves.commits.peel(named, options.known).await?;
         for (oid, info) in &peeled.commits {
             haves.negotiator.look_at(*oid, info.clone());
         }

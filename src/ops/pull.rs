@@ -123,7 +123,7 @@ pub async fn pull(task: &Task, repo: &Repository, branch: &[u8], options: &fetch
 /// The commit that was fetched, or that the tag that was fetched leads to.
 async fn commit(task: &Task, repo: &Repository, oid: ObjectId) -> Outcome<ObjectId> {
     let shallow = repo.meta.shallow().await.at(Stage::Update)?;
-    let peeled = Commits::new(task, &repo.odb, &shallow).peel([oid]).await?;
+    let peeled = Commits::new(task, &repo.odb, &shallow).peel([oid], None).await?;
     peeled.follow(&oid).0.ok_or_else(|| {
         GitError::new(
             Code::MissingObject,

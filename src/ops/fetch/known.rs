@@ -9,6 +9,7 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::ops::fault::At;
+use crate::ops::history::{KnownAs, KnownTags};
 use crate::ops::merge_base::is_ancestor;
 use crate::ops::receive::Noted;
 use crate::store::odb::Odb;
@@ -23,29 +24,41 @@ pub(super) struct Known<'a> {
     pub(super) received: Option<&'a Noted>,
     /// The boundary as it will be.
     pub(super) shallow: Vec<ObjectId>,
+    tags: &'a KnownTags,
     history: Option<(History<'a>, HashSet<ObjectId>)>,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(odb: &'a Odb, received: Option<&'a Noted>, shallow: Vec<ObjectId>) -> Self {
+    pub(super) fn new(odb: &'a Odb, received: Option<&'a Noted>, shallow: Vec<ObjectId>, tags: &'a KnownTags) -> Self {
         let cut = shallow.iter().copied().collect();
         let history = received.map(|noted| (noted.links.history(), cut));
         Known {
             odb,
             received,
             shallow,
+            tags,
             history,
         }
     }
 
     /// The kinds of objects, `None` of those that are not here.
     pub(super) async fn kinds(&self, oids: &[ObjectId]) -> Outcome<Vec<Option<Kind>>> {
-        let noted = |oid: &ObjectId| self.received.and_then(|noted| noted.links.kind(oid));
-        let stored = self.odb.info(oids).await.at(Stage::Update)?;
-        let kinds = oids.iter().zip(stored);
-        Ok(kinds
-            .map(|(oid, info)| noted(oid).or(info.map(|info| info.kind)))
-            .collect())
+        let graph = self.odb.graph().await;
+        let known = |oid: &ObjectId| {
+            let received = self.received.and_then(|noted| noted.links.kind(oid));
+            received.or_else(|| match KnownAs::of(oid, &graph.commits, Some(self.tags))? {
+                KnownAs::Commit => Some(Kind::Commit),
+                KnownAs::Tag(_) => Some(Kind::Tag),
+            })
+        };
+        let mut kinds: Vec<Option<Kind>> = oids.iter().map(known).collect();
+        let others = oids.iter().zip(&kinds).filter(|(_, kind)| kind.is_none());
+        let others: Vec<ObjectId> = others.map(|(oid, _)| *oid).collect();
+        let mut infos = self.odb.info(&others).await.at(Stage::Update)?.into_iter();
+        for kind in kinds.iter_mut().filter(|kind| kind.is_none()) {
+            *kind = infos.next().flatten().map(|info| info.kind);
+        }
+        Ok(kinds)
     }
 
     /// What is at the end of a chain of tags, with its kind; of what is no tag, the object itself.
@@ -53,7 +66,8 @@ impl<'a> Known<'a> {
     pub(super) async fn peel(&self, oid: ObjectId) -> Outcome<Option<(ObjectId, Kind)>> {
         let mut oid = oid;
         for _ in 0..PEEL_LIMIT {
-            if let Some(end) = self.received.and_then(|noted| noted.tags.peel(&oid)) {
+            let received = self.received.and_then(|noted| noted.tags.peel(&oid));
+            if let Some(end) = received.or_else(|| self.tags.get(&oid).copied()) {
                 oid = end;
             }
             let Some(kind) = self.kinds(&[oid]).await?.pop().flatten() else {

@@ -9,6 +9,7 @@ use crate::format::oid::ObjectId;
 use crate::format::refname::{RefName, expansions};
 use crate::format::refspec::RefSpec;
 use crate::ops::fault::quoted;
+use crate::ops::history::{KnownTags, known_tags};
 use crate::ops::remotes::TagMode;
 use crate::protocol::remote_refs::RemoteRefs;
 use crate::sorted::SortedMap;
@@ -116,6 +117,11 @@ impl LocalRefs {
     /// What the refs under `refs/` hold, in the order of their names.
     pub(super) fn tips(&self) -> Vec<ObjectId> {
         self.names().filter_map(|name| self.oid(name)).collect()
+    }
+
+    /// The tags of which it is known what they lead to.
+    pub(super) fn known_tags(&self) -> KnownTags {
+        known_tags(&self.0)
     }
 
     /// The branch that HEAD is on.

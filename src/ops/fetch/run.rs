@@ -113,8 +113,10 @@ impl Run<'_> {
     ) -> Outcome<Vec<Mapped>> {
         let Round { local, mut mapped, .. } = round;
         let (local_tips, remote_tips) = (local.tips(), negotiate::remote_tips(refs.iter()));
+        let tags = local.known_tags();
         let ask = Ask {
             mapped: &mapped,
+            known_tags: &tags,
             local_tips: &local_tips,
             remote_tips: &remote_tips,
             deepen: round.deepen.clone(),
@@ -138,7 +140,7 @@ impl Run<'_> {
             }
         }
         let noted = transferred.received.as_ref().map(|received| &received.noted);
-        let known = Known::new(&self.repo.odb, noted, transferred.shallow.clone());
+        let known = Known::new(&self.repo.odb, noted, transferred.shallow.clone(), &tags);
         let rules = Rules {
             force: self.options.force,
             checked_out: local

@@ -16,6 +16,7 @@ use crate::ops::Repository;
 use crate::ops::clone::NO_FILTERS;
 use crate::ops::connectivity::{self, Claim, Promised};
 use crate::ops::fault::At;
+use crate::ops::history::KnownTags;
 use crate::ops::negotiate::{self, Haves};
 use crate::ops::promisor::{self, bring};
 use crate::ops::receive::{FetchMissing, Intake, Received, receive};
@@ -33,6 +34,8 @@ pub(super) struct Ask<'a> {
     pub(super) local_tips: &'a [ObjectId],
     /// What the remote's refs point to, likewise.
     pub(super) remote_tips: &'a [ObjectId],
+    /// The local tags of which it is known what they lead to.
+    pub(super) known_tags: &'a KnownTags,
     /// How much history.
     pub(super) deepen: Deepen,
     /// Annotated tags of what is sent are to be sent too.
@@ -116,6 +119,7 @@ impl Transfer<'_> {
             remote_tips: ask.remote_tips,
             deepen: deepens,
             tips: None,
+            known: Some(ask.known_tags),
         };
         let mut haves = Haves::prepare(self.task, &self.repo.odb, haves).await?;
         let lacks = |found: &&&Mapped| self.options.refetch || !haves.is_complete(&found.oid);
@@ -211,14 +215,15 @@ impl Transfer<'_> {
     /// The refs whose objects to ask for: none if all of it is here (`check_exist_and_connected`: what is
     /// stored is complete), else those of refs that change (`transport_fetch_refs`).
     async fn wanted<'m>(&self, mapped: &[&'m Mapped], deepens: bool) -> Outcome<Vec<&'m Mapped>> {
+        let changes = |found: &&&Mapped| found.local.as_ref().and_then(|local| local.old) != Some(found.oid);
+        let changed: Vec<&Mapped> = mapped.iter().filter(changes).copied().collect();
         if !deepens && !self.options.refetch {
-            let stored = self.repo.odb.info(&unique(mapped)).await.at(Stage::Negotiate)?;
+            // What refs point to is stored.
+            let stored = self.repo.odb.info(&unique(&changed)).await.at(Stage::Negotiate)?;
             if stored.iter().all(Option::is_some) {
                 return Ok(Vec::new());
             }
         }
-        let changes = |found: &&&Mapped| found.local.as_ref().and_then(|local| local.old) != Some(found.oid);
-        let changed: Vec<&Mapped> = mapped.iter().filter(changes).copied().collect();
         // Where nothing changes, it is the history that is wanted.
         Ok(if changed.is_empty() { mapped.to_vec() } else { changed })
     }

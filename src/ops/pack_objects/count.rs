@@ -4,7 +4,8 @@
 //! it has in the commits that are lacking and those it has where histories meet: what is in one of
 //! the latter is held, and what has not changed is not looked into (`mark_trees_uninteresting_sparse`
 //! of git's revision.c). An object that is held elsewhere, since it was moved, is found out by
-//! reading the rest of the trees where histories meet, as far as there are not too many of them.
+//! reading the rest of the trees where histories meet, as far as there are not too many of them; but
+//! not where only files were edited, so that nothing has a name that it did not have before.
 //!
 //! Memory: about 60 bytes for each object that is lacking, 30 for each one where histories meet.
 
@@ -21,7 +22,7 @@ use crate::format::oid::ObjectId;
 use crate::format::tree::{EntryKind, TreeIter};
 use crate::ops::Repository;
 use crate::ops::fault::{self, At};
-use crate::ops::history::Commits;
+use crate::ops::history::{Commits, KnownAs, KnownTags};
 use crate::ops::{object, promisor};
 use crate::sorted::SortedMap;
 use crate::task::{Phase, Progress, Task};
@@ -58,8 +59,8 @@ pub(super) struct Counted {
 /// Finds out what `wish` asks for.
 pub(super) async fn count(task: &Task, repo: &Repository, wish: &Wish<'_>) -> Outcome<Counted> {
     let shallow = task.race(repo.meta.shallow()).await?.at(Stage::Read)?;
-    let have = Tips::of(task, repo, wish.have, false).await?;
-    let want = Tips::of(task, repo, wish.want, true).await?;
+    let have = Tips::of(task, repo, wish.have, wish.known, false).await?;
+    let want = Tips::of(task, repo, wish.want, None, true).await?;
     let mut lacking = outgoing(task, repo, &shallow, &want.commits, &have.commits).await?;
     if !shallow.is_empty() {
         // Histories that are cut off may meet beyond the cut (`--objects-edge-aggressive`).
@@ -81,6 +82,7 @@ pub(super) async fn count(task: &Task, repo: &Repository, wish: &Wish<'_>) -> Ou
     }
     let old = walk.trees_of(&lacking.edges).await?;
     let mut new = walk.trees_of(&lacking.commits).await?;
+    walk.appeared = !(want.trees.is_empty() && want.blobs.is_empty());
     new.extend(want.trees);
     for oid in want.blobs {
         walk.add(oid, Kind::Blob, NameHash::ROOT);
@@ -106,11 +108,30 @@ struct Tips {
 impl Tips {
     /// Follows tags. What is not stored is left out, unless it is `required`: then it is fetched, if
     /// it was promised.
-    async fn of(task: &Task, repo: &Repository, oids: &[ObjectId], required: bool) -> Outcome<Tips> {
+    async fn of(
+        task: &Task,
+        repo: &Repository,
+        oids: &[ObjectId],
+        known: Option<&KnownTags>,
+        required: bool,
+    ) -> Outcome<Tips> {
+        let graph = task.race(repo.odb.graph()).await?;
         let mut tips = Tips::default();
         let mut seen = HashSet::new();
         let mut level: Vec<ObjectId> = oids.iter().copied().filter(|oid| seen.insert(*oid)).collect();
         while !level.is_empty() {
+            let mut next = Vec::new();
+            level.retain(|oid| {
+                match KnownAs::of(oid, &graph.commits, known) {
+                    Some(KnownAs::Commit) => tips.commits.push(*oid),
+                    Some(KnownAs::Tag(end)) => {
+                        tips.tags.push(*oid);
+                        next.extend(seen.insert(end).then_some(end));
+                    }
+                    None => return true,
+                }
+                false
+            });
             let mut infos = task.race(repo.odb.info(&level)).await?.at(Stage::Read)?;
             if required {
                 let absent = level.iter().zip(&infos).filter(|(_, info)| info.is_none());
@@ -138,12 +159,11 @@ impl Tips {
                 let contents = object::read_all_as(task, repo, batch, Kind::Tag).await?;
                 for (oid, content) in batch.iter().zip(contents) {
                     let named = object::tag(oid, &content)?.object;
-                    if seen.insert(named) {
-                        level.push(named);
-                    }
+                    next.extend(seen.insert(named).then_some(named));
                 }
             }
             tips.tags.extend(tags);
+            level.append(&mut next);
         }
         Ok(tips)
     }
@@ -200,6 +220,8 @@ struct Walk<'a> {
     /// The trees among those, and those that were read.
     held_trees: Vec<ObjectId>,
     read: HashSet<ObjectId>,
+    /// Whether anything is lacking under a name that is new in its directory.
+    appeared: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -214,6 +236,7 @@ impl<'a> Walk<'a> {
             held: HashSet::new(),
             held_trees: Vec::new(),
             read: HashSet::new(),
+            appeared: false,
         }
     }
 
@@ -353,6 +376,7 @@ impl<'a> Walk<'a> {
         for (name, new) in has {
             let hash = hash.enter(&name);
             let versions = had.remove(&name).unwrap_or_default();
+            self.appeared |= versions.is_empty();
             for (oid, kind) in versions.iter().take(VERSIONS) {
                 self.offer(*oid, *kind, hash);
             }
@@ -371,8 +395,7 @@ impl<'a> Walk<'a> {
 
     /// Reads the rest of the trees where histories meet, if anything may have been moved.
     async fn moved(&mut self) -> Outcome<()> {
-        let may_be_held = |object: &Object| !object.is_base && matches!(object.kind, Kind::Tree | Kind::Blob);
-        if !self.objects.iter().any(may_be_held) {
+        if !self.appeared {
             return Ok(());
         }
         let (mut at, mut left) = (0, MOVED_FROM);

@@ -22,6 +22,7 @@ use crate::format::oid::ObjectId;
 use crate::format::pack::write::LEVEL;
 use crate::host::Parts;
 use crate::ops::Repository;
+use crate::ops::history::KnownTags;
 use crate::task::Task;
 
 /// What is to be packed, and how.
@@ -31,6 +32,8 @@ pub struct Wish<'a> {
     pub want: &'a [ObjectId],
     /// What the other side has, with all it leads to. Those that are not stored here say nothing.
     pub have: &'a [ObjectId],
+    /// Tags that need not be read to know what they lead to.
+    pub known: Option<&'a KnownTags>,
     /// Whether deltas may be made against objects that the other side has (`--thin`).
     pub thin: bool,
     /// Whether deltas may name their base by its distance (`--delta-base-offset`).
@@ -51,6 +54,7 @@ impl<'a> Wish<'a> {
         Wish {
             want,
             have,
+            known: None,
             thin: true,
             ofs_delta: true,
             level: None,

@@ -142,6 +142,7 @@ impl Run<'_> {
             let wish = pack_objects::Wish {
                 want: &want,
                 have,
+                known: Some(self.prepared.known_tags()),
                 thin: offer.thin_pack,
                 ofs_delta: offer.ofs_delta,
                 level: self.compression(),

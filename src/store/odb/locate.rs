@@ -146,8 +146,8 @@ impl Odb {
 
     /// Adds to the shards that are wanted as many more of their packs as were read of those before:
     /// whoever follows objects one by one has all shards after a few transactions, since ids are
-    /// spread evenly, and whoever looks up a few objects reads no more than theirs. Not for packs whose
-    /// shards would fill the cache.
+    /// spread evenly, and whoever looks up a few objects, or many at once, reads no more than theirs.
+    /// Not for packs whose shards would fill the cache.
     fn read_ahead(&self, wanted: &mut Vec<(LivePack, (PackId, u8))>) {
         let mut caches = self.caches.borrow_mut();
         let mut ahead = Vec::new();
@@ -156,7 +156,8 @@ impl Odb {
                 continue;
             };
             let read = caches.shards_read.entry(pack.id).or_default();
-            let more = if *read < ALONE { 0 } else { *read };
+            let one_by_one = group.len() < ALONE && *read >= ALONE;
+            let more = if one_by_one { *read } else { 0 };
             *read += group.len();
             let weight = usize::try_from(pack.objects)
                 .unwrap_or(usize::MAX)

@@ -280,6 +280,7 @@ impl Scene {
                 })
                 .collect();
             let options = Options {
+                known: None,
                 algorithm,
                 shallow: &shallow,
                 local_tips: &local,

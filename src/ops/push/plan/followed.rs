@@ -45,8 +45,9 @@ pub(super) async fn add(
     });
     let tips: Vec<ObjectId> = tips.collect();
     let mut commits = Commits::new(task, odb, shallow);
-    let of_tags = commits.peel(annotated.iter().map(|(_, oid)| *oid)).await?;
-    let of_tips = commits.peel(tips.iter().copied()).await?;
+    let known = Some(&locals.tags);
+    let of_tags = commits.peel(annotated.iter().map(|(_, oid)| *oid), known).await?;
+    let of_tips = commits.peel(tips.iter().copied(), known).await?;
     let wanted: HashSet<ObjectId> = annotated.iter().filter_map(|(_, oid)| of_tags.follow(oid).0).collect();
     let tips = tips.iter().filter_map(|oid| of_tips.follow(oid).0).collect();
     let reached = reached(&mut commits, tips, wanted).await?;

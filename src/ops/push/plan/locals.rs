@@ -2,6 +2,7 @@
 
 use crate::format::oid::ObjectId;
 use crate::format::refname::{self, Form, expansions};
+use crate::ops::history::{KnownTags, known_tags};
 use crate::sorted::SortedMap;
 use crate::store::refs::{Ref, Target};
 
@@ -9,7 +10,11 @@ use crate::store::refs::{Ref, Target};
 const SYMREF_MAXDEPTH: usize = 5;
 
 /// The refs of this repository, by name; `HEAD` is among them.
-pub(super) struct Locals(SortedMap<Vec<u8>, Target>);
+pub(super) struct Locals {
+    refs: SortedMap<Vec<u8>, Target>,
+    /// The tags of which it is known what they lead to.
+    pub(super) tags: KnownTags,
+}
 
 /// How many refs a short name may mean (`count_refspec_match`).
 #[derive(Debug, PartialEq, Eq)]
@@ -24,13 +29,16 @@ pub(super) enum Meaning {
 
 impl Locals {
     pub(super) fn new(refs: Vec<Ref>) -> Self {
-        Locals(refs.into_iter().map(|found| (found.name, found.target)).collect())
+        Locals {
+            tags: known_tags(&refs),
+            refs: refs.into_iter().map(|found| (found.name, found.target)).collect(),
+        }
     }
 
     /// The refs that may be pushed by name, in order, with what they hold in the end. Names with
     /// nothing between `refs/` and the last component are not among them (`refs/stash`).
     pub(super) fn heads(&self) -> impl Iterator<Item = (&[u8], ObjectId)> {
-        self.0
+        self.refs
             .keys()
             .filter_map(|name| Some((name.as_slice(), self.head(name)?)))
     }
@@ -47,7 +55,7 @@ impl Locals {
     pub(super) fn resolve<'a>(&'a self, name: &'a [u8]) -> Option<(ObjectId, &'a [u8])> {
         let mut name = name;
         for _ in 0..=SYMREF_MAXDEPTH {
-            match self.0.get(name)? {
+            match self.refs.get(name)? {
                 Target::Direct(oid) => return Some((*oid, name)),
                 Target::Symbolic(next) => name = next,
             }
@@ -57,12 +65,12 @@ impl Locals {
 
     /// The branch that `HEAD` is on, without `refs/heads/`; it need not exist.
     pub(super) fn branch(&self) -> Option<&[u8]> {
-        let Target::Symbolic(name) = self.0.get(b"HEAD".as_slice())? else {
+        let Target::Symbolic(name) = self.refs.get(b"HEAD".as_slice())? else {
             return None;
         };
         let mut name = name;
         for _ in 0..SYMREF_MAXDEPTH {
-            match self.0.get(name) {
+            match self.refs.get(name) {
                 Some(Target::Symbolic(next)) => name = next,
                 _ => break,
             }

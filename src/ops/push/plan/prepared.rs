@@ -14,6 +14,7 @@ use crate::format::refspec::RefSpec;
 use crate::format::remotes::RemoteConfig;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::ops::history::KnownTags;
 use crate::ops::object;
 use crate::ops::rev_parse::resolve;
 use crate::protocol::push::Reason;
@@ -83,6 +84,11 @@ impl Prepared {
             specs,
             locals,
         })
+    }
+
+    /// The tags here of which it is known what they lead to.
+    pub(in crate::ops::push) fn known_tags(&self) -> &KnownTags {
+        &self.locals.tags
     }
 
     /// The branch that is to follow a ref of the remote once `planned` is done, in full

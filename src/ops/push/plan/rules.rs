@@ -71,7 +71,9 @@ impl<'a> Judge<'a> {
         }
         let new = changes.iter().filter_map(|(_, source)| source.oid);
         let mut commits = Commits::new(task, &repo.odb, shallow);
-        let peeled = commits.peel(present.iter().copied().chain(new)).await?;
+        let peeled = commits
+            .peel(present.iter().copied().chain(new), Some(&locals.tags))
+            .await?;
         Ok(Judge {
             task,
             repo,
