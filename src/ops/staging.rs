@@ -85,11 +85,21 @@ impl<'a> Staging<'a> {
     /// first, together; one that is nowhere is a `MissingObject`. The caller bounds the memory.
     pub async fn read_many(&self, task: &Task, oids: &[ObjectId]) -> Outcome<Vec<Object>> {
         let stored: Vec<ObjectId> = oids.iter().filter(|oid| !self.is_staged(oid)).copied().collect();
-        self.fetch(task, &stored).await?;
-        let mut read = object::read_many(task, self.repo, &stored).await?.into_iter();
-        let of = |oid: &ObjectId| self.objects.get(oid).cloned().or_else(|| read.next());
-        let objects: Option<Vec<Object>> = oids.iter().map(of).collect();
-        objects.ok_or_else(|| not_stored(&ObjectId::NULL))
+        let mut read = task.race(self.repo.odb.read_many(&stored)).await?.at(Stage::Read)?;
+        let absent = stored.iter().zip(&read).filter(|(_, object)| object.is_none());
+        let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
+        if !absent.is_empty() {
+            self.bring(task, &absent).await?;
+            let mut came = object::read_many(task, self.repo, &absent).await?.into_iter();
+            let places = read.iter_mut().filter(|object| object.is_none());
+            places.for_each(|place| *place = came.next());
+        }
+        let mut read = read.into_iter();
+        let of = |oid: &ObjectId| {
+            let staged = self.objects.get(oid).cloned();
+            staged.or_else(|| read.next().flatten()).ok_or_else(|| not_stored(oid))
+        };
+        oids.iter().map(of).collect()
     }
 
     /// Reads the content of an object that something says is of that kind.
@@ -166,17 +176,6 @@ impl<'a> Staging<'a> {
         self.objects.contains_key(oid)
     }
 
-    /// Fetches what of these is promised, where that has to be done by the writer held.
-    async fn fetch(&self, task: &Task, oids: &[ObjectId]) -> Outcome<()> {
-        if self.writer.is_none() {
-            return Ok(());
-        }
-        let infos = task.race(self.repo.odb.info(oids)).await?.at(Stage::Read)?;
-        let absent = oids.iter().zip(infos).filter(|(_, info)| info.is_none());
-        let absent: Vec<ObjectId> = absent.map(|(oid, _)| *oid).collect();
-        self.bring(task, &absent).await
-    }
-
     async fn bring(&self, task: &Task, absent: &[ObjectId]) -> Outcome<()> {
         let Some(writer) = self.writer else {
             return promisor::need(task, self.repo, absent).await;
@@ -192,9 +191,10 @@ impl<'a> Staging<'a> {
     /// Makes the objects part of a publication: those that are not stored already, and what they
     /// add to the repository's figures. Those that a gc found unreachable are stored anew: the time
     /// after which one drops them begins again. After it is committed, [`Odb::refresh`] shows them.
+    /// Answers those that get a row each.
     ///
     /// [`Odb::refresh`]: crate::store::odb::Odb::refresh
-    pub async fn publish(mut self, task: &Task, publication: &mut Publication<'_>) -> Outcome<()> {
+    pub async fn publish(mut self, task: &Task, publication: &mut Publication<'_>) -> Outcome<Vec<(ObjectId, Object)>> {
         let mut new = Vec::with_capacity(self.order.len());
         let mut again = 0;
         for group in self.order.chunks(LOOKUPS) {
@@ -211,26 +211,26 @@ impl<'a> Staging<'a> {
             }
         }
         if new.is_empty() {
-            return Ok(());
+            return Ok(new);
         }
         let bytes: usize = new.iter().map(|(_, object)| object.data.len()).sum();
         let mut stats = self.repo.meta.stats().await.at(Stage::Read)?;
         stats.objects += new.len() as u64 - again;
         if new.len() >= PACK_FROM || bytes > ROWS_BYTES {
-            let pack = write_pack(task, publication.writer(), new).await?;
+            let pack = write_pack(task, publication.writer(), std::mem::take(&mut new)).await?;
             stats.bytes += pack.live().bytes;
             stats.packs += 1;
             publication.pack(pack);
         } else {
-            for (oid, object) in new {
+            for (oid, object) in &new {
                 task.checkpoint().await?;
-                let ready = ReadyObject::new(oid, object.kind, &object.data);
+                let ready = ReadyObject::new(*oid, object.kind, &object.data);
                 stats.bytes += ready.bytes();
                 publication.ready(ready);
             }
         }
         publication.stats(stats);
-        Ok(())
+        Ok(new)
     }
 }
 

@@ -211,8 +211,11 @@ pub(crate) async fn publish(
     staging: Staging<'_>,
     mut publication: Publication<'_>,
 ) -> Outcome<()> {
-    staging.publish(task, &mut publication).await?;
-    published(task, repo, publication).await
+    let stored = staging.publish(task, &mut publication).await?;
+    published(task, repo, publication).await?;
+    // What was just written is what is read, or pushed, next.
+    repo.odb.hold(&stored);
+    Ok(())
 }
 
 async fn published(task: &Task, repo: &Repository, publication: Publication<'_>) -> Outcome<()> {

@@ -219,10 +219,13 @@ impl Odb {
     /// Long lists are looked up in the order of the packs, some blocks at a time: each is read once,
     /// though the cache may hold few of them.
     async fn info_now(&self, oids: &[ObjectId]) -> Result<Vec<Option<Info>>, StoreError> {
-        let mut infos = vec![None; oids.len()];
-        let places = self.locate(oids).await?;
+        let held = oids.iter().map(|oid| Some(Looked::Whole(self.held(oid)?).info()));
+        let mut infos: Vec<Option<Info>> = held.collect();
+        let open = oids.iter().zip(&mut infos).filter(|(_, info)| info.is_none());
+        let (oids, open): (Vec<ObjectId>, Vec<&mut Option<Info>>) = open.map(|(oid, info)| (*oid, info)).unzip();
+        let places = self.locate_any(&oids).await?;
         let (mut packed, mut elsewhere) = (Vec::new(), Vec::new());
-        for (oid, (place, info)) in oids.iter().zip(places.into_iter().zip(&mut infos)) {
+        for (oid, (place, info)) in oids.iter().zip(places.into_iter().zip(open)) {
             match place {
                 Some((pack, spot)) => packed.push((pack, spot.row, info)),
                 None => elsewhere.push((oid, info)),
@@ -283,10 +286,14 @@ impl Odb {
     }
 
     async fn look_now(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
-        let mut answers: Vec<Option<Looked>> = vec![None; oids.len()];
+        let held = oids.iter().map(|oid| Some(Looked::of(self.held(oid)?, most)));
+        let mut answers: Vec<Option<Looked>> = held.collect();
+        let open = oids.iter().zip(&answers).enumerate();
+        let open = open.filter(|(_, (_, answer))| answer.is_none());
+        let (ats, open): (Vec<usize>, Vec<ObjectId>) = open.map(|(at, (oid, _))| (at, *oid)).unzip();
         let mut targets = Vec::new();
         let (mut at_rows, mut in_rows) = (Vec::new(), Vec::new());
-        for (at, (oid, place)) in oids.iter().zip(self.locate_any(oids).await?).enumerate() {
+        for ((at, oid), place) in ats.into_iter().zip(&open).zip(self.locate_any(&open).await?) {
             match place {
                 Some((pack, spot)) => targets.push(chain::Target::new(at, *oid, pack, spot.offset)),
                 None => {
@@ -315,9 +322,8 @@ impl Odb {
     }
 
     async fn look_at_rows(&self, oids: &[ObjectId], most: u64) -> Result<Vec<Option<Looked>>, StoreError> {
-        let cached = |oid: &ObjectId| self.caches.borrow_mut().objects.get(&Place::Row(*oid));
-        let cached = |oid: &ObjectId| Some(Looked::of(cached(oid)?.object(), most));
-        let mut answers: Vec<Option<Looked>> = oids.iter().map(cached).collect();
+        let held = oids.iter().map(|oid| Some(Looked::of(self.held(oid)?, most)));
+        let mut answers: Vec<Option<Looked>> = held.collect();
         let elsewhere = oids.iter().zip(&mut answers).filter(|(_, answer)| answer.is_none());
         let mut elsewhere: Vec<_> = elsewhere.collect();
         // Grouped, so that a long list does not hold all rows and all objects.
@@ -430,6 +436,18 @@ impl Odb {
         let Some((clock, pace)) = &self.pace else { return };
         pace.worked(bytes);
         pace.pause_if_over(&**clock).await;
+    }
+
+    /// Keeps objects that were given a row each just now. The caller has hashed them.
+    pub(crate) fn hold(&self, objects: &[(ObjectId, Object)]) {
+        for (oid, object) in objects {
+            self.keep(Place::Row(*oid), chain::Held::verified(object));
+        }
+    }
+
+    /// An object with a row of its own, if it is in the cache.
+    fn held(&self, oid: &ObjectId) -> Option<Object> {
+        Some(self.caches.borrow_mut().objects.get(&Place::Row(*oid))?.object())
     }
 
     fn keep(&self, place: Place, held: chain::Held) {

@@ -165,9 +165,10 @@ fn many_objects_that_were_packed_together_are_found_by_the_blocks_they_are_in() 
         let together: Vec<ObjectId> = together.iter().map(|entry| entry.oid).collect();
         let found = odb.read_many(&together).await.unwrap();
         assert!(found.iter().all(Option::is_some));
-        // Those 2 000 are in three blocks of 1 024, and would be in all 128 shards.
+        // Those 2 000 are in three blocks of 1 024, and would be in all 128 shards: to find the
+        // blocks, one of sixteen is read at a time.
         let shards = backend.shards.borrow().len();
-        assert!(shards <= 4, "{shards} shards");
+        assert!(shards <= 16, "{shards} shards");
         // Those that are anywhere are not looked for in more blocks than the first.
         let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
         let missing = ObjectId::new([7; 20]);

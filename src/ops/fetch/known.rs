@@ -2,7 +2,9 @@
 //! yet.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
+use crate::algo::commit_graph::CommitGraph;
 use crate::algo::connected::History;
 use crate::error::{Outcome, Stage};
 use crate::format::object::Kind;
@@ -25,11 +27,17 @@ pub(super) struct Known<'a> {
     /// The boundary as it will be.
     pub(super) shallow: Vec<ObjectId>,
     tags: &'a KnownTags,
+    graph: Rc<CommitGraph>,
     history: Option<(History<'a>, HashSet<ObjectId>)>,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(odb: &'a Odb, received: Option<&'a Noted>, shallow: Vec<ObjectId>, tags: &'a KnownTags) -> Self {
+    pub(super) async fn new(
+        odb: &'a Odb,
+        received: Option<&'a Noted>,
+        shallow: Vec<ObjectId>,
+        tags: &'a KnownTags,
+    ) -> Self {
         let cut = shallow.iter().copied().collect();
         let history = received.map(|noted| (noted.links.history(), cut));
         Known {
@@ -37,16 +45,16 @@ impl<'a> Known<'a> {
             received,
             shallow,
             tags,
+            graph: Rc::clone(&odb.graph().await.commits),
             history,
         }
     }
 
     /// The kinds of objects, `None` of those that are not here.
     pub(super) async fn kinds(&self, oids: &[ObjectId]) -> Outcome<Vec<Option<Kind>>> {
-        let graph = self.odb.graph().await;
         let known = |oid: &ObjectId| {
             let received = self.received.and_then(|noted| noted.links.kind(oid));
-            received.or_else(|| match KnownAs::of(oid, &graph.commits, Some(self.tags))? {
+            received.or_else(|| match KnownAs::of(oid, &self.graph, Some(self.tags))? {
                 KnownAs::Commit => Some(Kind::Commit),
                 KnownAs::Tag(_) => Some(Kind::Tag),
             })

@@ -140,7 +140,7 @@ impl Run<'_> {
             }
         }
         let noted = transferred.received.as_ref().map(|received| &received.noted);
-        let known = Known::new(&self.repo.odb, noted, transferred.shallow.clone(), &tags);
+        let known = Known::new(&self.repo.odb, noted, transferred.shallow.clone(), &tags).await;
         let rules = Rules {
             force: self.options.force,
             checked_out: local

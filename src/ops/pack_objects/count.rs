@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::Wish;
+use crate::algo::commit_graph::CommitGraph;
 use crate::algo::history::Step;
 use crate::algo::name_hash::NameHash;
 use crate::algo::outgoing::{Lacking, Outgoing};
@@ -59,8 +60,9 @@ pub(super) struct Counted {
 /// Finds out what `wish` asks for.
 pub(super) async fn count(task: &Task, repo: &Repository, wish: &Wish<'_>) -> Outcome<Counted> {
     let shallow = task.race(repo.meta.shallow()).await?.at(Stage::Read)?;
-    let have = Tips::of(task, repo, wish.have, wish.known, false).await?;
-    let want = Tips::of(task, repo, wish.want, None, true).await?;
+    let graph = Rc::clone(&task.race(repo.odb.graph()).await?.commits);
+    let have = Tips::of(task, repo, wish.have, wish.known, &graph, false).await?;
+    let want = Tips::of(task, repo, wish.want, None, &graph, true).await?;
     let mut lacking = outgoing(task, repo, &shallow, &want.commits, &have.commits).await?;
     if !shallow.is_empty() {
         // Histories that are cut off may meet beyond the cut (`--objects-edge-aggressive`).
@@ -113,16 +115,16 @@ impl Tips {
         repo: &Repository,
         oids: &[ObjectId],
         known: Option<&KnownTags>,
+        graph: &CommitGraph,
         required: bool,
     ) -> Outcome<Tips> {
-        let graph = task.race(repo.odb.graph()).await?;
         let mut tips = Tips::default();
         let mut seen = HashSet::new();
         let mut level: Vec<ObjectId> = oids.iter().copied().filter(|oid| seen.insert(*oid)).collect();
         while !level.is_empty() {
             let mut next = Vec::new();
             level.retain(|oid| {
-                match KnownAs::of(oid, &graph.commits, known) {
+                match KnownAs::of(oid, graph, known) {
                     Some(KnownAs::Commit) => tips.commits.push(*oid),
                     Some(KnownAs::Tag(end)) => {
                         tips.tags.push(*oid);

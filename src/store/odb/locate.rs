@@ -23,6 +23,12 @@ const WORTH_A_BLOCK: usize = 4;
 /// Blocks that are looked through before any shard.
 const NEAR: usize = 16;
 
+/// Lists of more objects than that need nearly all shards.
+const MANY: usize = 4096;
+
+/// Of the shards that would be read, one in so many is, to find blocks around objects.
+const SEEDS: usize = 16;
+
 impl Odb {
     /// In which pack of the list as it is known, and where, each object is; `None` if in no pack.
     pub(super) async fn locate(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
@@ -35,6 +41,9 @@ impl Odb {
     /// What is read together was mostly packed together, and ids are spread over all shards: of many
     /// objects, the block around one names most of the others, where each would need a shard.
     pub(super) async fn locate_any(&self, oids: &[ObjectId]) -> Result<Vec<Option<(LivePack, Spot)>>, StoreError> {
+        if oids.len() > MANY {
+            return self.locate(oids).await;
+        }
         let mut places = vec![None; oids.len()];
         for (pack, block) in &self.caches.borrow().near {
             look_in(pack, block, oids, &mut places);
@@ -45,20 +54,31 @@ impl Odb {
         };
         loop {
             let open = open(&places);
-            let Some(first) = open.first().filter(|_| self.shards_to_read(&open) >= WORTH_A_BLOCK) else {
+            let shards = self.shards_to_read(&open);
+            if shards < WORTH_A_BLOCK {
                 break;
-            };
-            let Some(Some((pack, spot))) = self.locate(&[*first]).await?.pop() else {
-                break;
-            };
-            let number = spot.row / pack.block_entries;
-            let block = self.blocks(std::iter::once((pack, number))).await?;
-            let Some(block) = block.into_values().next() else { break };
-            let found = look_in(&pack, &block, oids, &mut places);
-            let near = &mut self.caches.borrow_mut().near;
-            near.truncate(NEAR - 1);
-            near.push_front((pack, block));
-            if found < WORTH_A_BLOCK {
+            }
+            // Spread over the list: what is listed together was packed together.
+            let apart = open.len().div_ceil(shards.div_ceil(SEEDS));
+            let seeds: Vec<ObjectId> = open.iter().step_by(apart).copied().collect();
+            let seeds = self.locate(&seeds).await?.into_iter().flatten();
+            let wanted: Vec<_> = seeds
+                .map(|(pack, spot)| (pack, spot.row / pack.block_entries))
+                .collect();
+            let blocks = self.blocks(wanted.iter().copied()).await?;
+            let mut worth_it = false;
+            for (pack, number) in wanted {
+                let Some(block) = blocks.get(&(pack.id, number)) else {
+                    continue;
+                };
+                if look_in(&pack, block, oids, &mut places) >= WORTH_A_BLOCK {
+                    worth_it = true;
+                    let near = &mut self.caches.borrow_mut().near;
+                    near.truncate(NEAR - 1);
+                    near.push_front((pack, Rc::clone(block)));
+                }
+            }
+            if !worth_it {
                 break;
             }
         }
