@@ -106,10 +106,13 @@ async fn walk(task: &Task, repo: &Repository, rev: &[u8], revision: &Revision<'_
     Ok(oid)
 }
 
+/// A way of so few steps is gone commit by commit: that is less than reading the graph.
+const FEW_STEPS: u32 = 8;
+
 /// Follows first parents as far as the commit-graph knows them; answers how many are left.
 async fn ancestor_in_graph(task: &Task, repo: &Repository, oid: &mut ObjectId, count: u32) -> Outcome<u32> {
     let mut left = count;
-    if left > 0 {
+    if left > FEW_STEPS {
         let graph = Rc::clone(&task.race(repo.odb.graph()).await?.commits);
         let Some(mut position) = graph.find(oid) else {
             return Ok(left);

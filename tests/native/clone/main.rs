@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod broken;
+#[path = "../support/hasty.rs"]
+mod hasty;
 #[path = "../support/hostile_cases.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod hostile_cases;

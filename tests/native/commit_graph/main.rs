@@ -5,6 +5,9 @@
 #[path = "../support/faulty.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod faulty;
+#[path = "../support/hasty.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod hasty;
 #[path = "../support/history.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod history;

@@ -9,7 +9,7 @@ use gitside::error::Failure;
 use gitside::format::hash::hash_object;
 use gitside::format::object::Kind;
 use gitside::format::oid::ObjectId;
-use gitside::host::{Async, Batch, Change, Clock, Host, LockMode, Table, Wait};
+use gitside::host::{Batch, Change, Host, LockMode, Table, Wait};
 use gitside::ops::commit_graph::{Options, Report, file, upkeep, write};
 use gitside::ops::log::{Log, Options as LogOptions};
 use gitside::ops::{Repository, config, gc};
@@ -18,6 +18,7 @@ use gitside::store::refs::Target;
 use gitside::task::Task;
 
 use crate::faulty::{Faulty, KILLS, Kill, Plan};
+use crate::hasty::Hasty;
 use crate::history::{Graph, Loaded, generate, import, load, task};
 use crate::pack_oracle::{Scratch, git};
 use crate::support::{block_on, host};
@@ -344,38 +345,6 @@ fn whatever_moment_it_is_cut_off_at_the_graph_is_whole_or_not_there() {
     });
 }
 
-/// A clock by which every slice of time is over at once, and that cancels a task after some of them.
-struct Hasty {
-    now: Cell<f64>,
-    left: Cell<u32>,
-    cancels: RefCell<Option<Task>>,
-}
-
-impl Clock for Hasty {
-    fn now(&self) -> f64 {
-        self.now.set(self.now.get() + 10.0);
-        self.now.get()
-    }
-
-    fn unix_seconds(&self) -> i64 {
-        1_700_000_000
-    }
-
-    fn sleep(&self, _: u32) -> Async<'static, ()> {
-        Box::pin(async {})
-    }
-
-    fn yield_now(&self) -> Async<'static, ()> {
-        self.left.set(self.left.get() - 1);
-        if self.left.get() == 0
-            && let Some(task) = &*self.cancels.borrow()
-        {
-            task.cancel();
-        }
-        Box::pin(async {})
-    }
-}
-
 #[test]
 fn what_was_made_before_it_was_cancelled_is_not_made_again() {
     block_on(async {
@@ -388,13 +357,7 @@ fn what_was_made_before_it_was_cancelled_is_not_made_again() {
         let mut rounds = 0;
         let last = loop {
             rounds += 1;
-            let clock = Rc::new(Hasty {
-                now: Cell::new(0.0),
-                left: Cell::new(4 * rounds),
-                cancels: RefCell::default(),
-            });
-            let task = Task::new(clock.clone(), |_| {});
-            clock.cancels.replace(Some(task.clone()));
+            let (_, task) = Hasty::task(4 * rounds);
             match write(&task, &loaded.repo, Options::default()).await {
                 Ok(report) => break report,
                 Err(failure) => assert!(matches!(failure, Failure::Cancelled), "{failure:?}"),
