@@ -242,3 +242,19 @@ fn what_is_stored_is_marked_until_all_of_it_is_published_or_swept() {
         }
     });
 }
+
+#[test]
+fn a_repository_whose_row_was_lost_is_found_by_its_name() {
+    let (_, storage) = storage();
+    run(async {
+        let catalog = Catalog::open(Rc::clone(&storage)).await.unwrap();
+        make(&catalog, "a").await;
+        let repository = catalog.lookup("a").await.unwrap();
+        storage.destroy("gitside:catalogue").await.unwrap();
+        let found = Catalog::find(Rc::clone(&storage), "a").await.unwrap();
+        assert_eq!(found.id, repository.id);
+        let missing = Catalog::find(Rc::clone(&storage), "b").await;
+        assert_eq!(missing.err(), Some(StoreError::NotFound));
+        assert_eq!(list(&storage).await, ["a"]);
+    });
+}
