@@ -6,6 +6,7 @@
 pub mod commit;
 pub mod commit_graph;
 pub mod config;
+pub mod crc32;
 pub mod filter;
 pub mod hash;
 pub mod header;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::error::{Code, Datum, Failure, GitError, Outcome, Stage};
+use crate::format::crc32::Crc32;
 use crate::format::hash::hash_object;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -248,7 +249,7 @@ async fn write_pack(task: &Task, writer: &Writer, objects: Vec<(ObjectId, Object
         entries.push(Entry {
             offset: sink.bytes(),
             size: object.data.len() as u64,
-            crc32: crc32fast::hash(&bytes),
+            crc32: Crc32::of(&bytes),
             base: None,
             kind: object.kind,
             oid,

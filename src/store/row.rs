@@ -14,6 +14,7 @@
 //! damage, not against forgery; what an object's bytes are worth is decided by hashing them.
 
 use super::error::{Fault, StoreError};
+use crate::format::crc32::Crc32;
 use crate::format::oid::{OID_LEN, ObjectId};
 use crate::host::Table;
 
@@ -50,10 +51,10 @@ pub(crate) fn open<'a>(kind: u8, table: Table, key: &'a [u8], row: &'a [u8]) -> 
 
 /// The checksum of a row under a key.
 pub(crate) fn checksum(key: &[u8], row: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(key);
-    hasher.update(row);
-    hasher.finalize()
+    let mut crc = Crc32::default();
+    crc.update(key);
+    crc.update(row);
+    crc.value()
 }
 
 /// Reads a row's body from front to back. Every step fails with a typed error rather than past

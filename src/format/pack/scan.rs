@@ -21,6 +21,7 @@ mod group;
 mod large;
 mod scanned;
 
+use crate::format::crc32::Crc32;
 use crate::format::hash::{ObjectHasher, Sha1};
 use crate::format::object::Kind;
 use crate::format::oid::{OID_LEN, ObjectId};
@@ -55,7 +56,7 @@ pub struct PackScanner {
     /// Where `input` starts in the pack.
     input_offset: u64,
     hash: Sha1,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     inflater: Inflater,
     /// The object at hand.
     content: Vec<u8>,
@@ -119,7 +120,7 @@ impl PackScanner {
             unsummed: 0,
             input_offset: 0,
             hash: Sha1::new(),
-            crc: crc32fast::Hasher::new(),
+            crc: Crc32::default(),
             inflater: Inflater::new(),
             content: Vec::new(),
             group: Group::default(),
@@ -337,7 +338,7 @@ impl PackScanner {
             _ => self.count_resolved(size)?,
         }
         self.unsummed = self.at;
-        self.crc.reset();
+        self.crc = Crc32::default();
         self.at += header.length;
         self.inflater.begin(size);
         Ok(true)
@@ -423,7 +424,7 @@ impl PackScanner {
         oid: ObjectId,
     ) -> Result<u32, PackError> {
         self.sum();
-        let crc32 = std::mem::take(&mut self.crc).finalize();
+        let crc32 = std::mem::take(&mut self.crc).value();
         let row = self.objects();
         let entries = &mut self.pack.entries;
         if entries.len() == entries.capacity() {

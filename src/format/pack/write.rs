@@ -1,5 +1,6 @@
 //! Writes packs: gitformat-pack(5). Which objects, in which order and as what, is for others to say.
 
+use crate::format::crc32::Crc32;
 use crate::format::hash::Sha1;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -14,7 +15,7 @@ pub const LEVEL: u8 = 6;
 pub struct PackWriter {
     hash: Sha1,
     /// Of the entry that was written last.
-    crc: crc32fast::Hasher,
+    crc: Crc32,
     bytes: u64,
 }
 
@@ -23,7 +24,7 @@ impl PackWriter {
     pub fn begin(count: u32, out: &mut Vec<u8>) -> Self {
         let mut writer = PackWriter {
             hash: Sha1::new(),
-            crc: crc32fast::Hasher::new(),
+            crc: Crc32::default(),
             bytes: 0,
         };
         writer.stream(b"PACK\0\0\0\x02", out);
@@ -38,7 +39,7 @@ impl PackWriter {
 
     /// CRC-32 of the entry that was written last.
     pub fn crc32(&self) -> u32 {
-        self.crc.clone().finalize()
+        self.crc.value()
     }
 
     /// Appends an object, whole.
@@ -50,7 +51,7 @@ impl PackWriter {
     /// Appends the header of an entry whose content, an object's or a delta, has `size` bytes. Its
     /// zlib stream follows ([`PackWriter::stream`]).
     pub fn header(&mut self, kind: EntryKind, size: u64, out: &mut Vec<u8>) {
-        self.crc = crc32fast::Hasher::new();
+        self.crc = Crc32::default();
         let start = out.len();
         entry::write(out, kind, size);
         self.note(start, out);

@@ -2,6 +2,7 @@
 //! `index-pack.c`.
 
 use crate::error::{Outcome, Stage};
+use crate::format::crc32::Crc32;
 use crate::format::object::Kind;
 use crate::format::oid::OID_LEN;
 use crate::format::pack::entry::{self, EntryKind};
@@ -45,7 +46,7 @@ impl Completion {
         LimitExceeded::check(Limit::PackBytes, self.limits.pack_bytes, end).at(Stage::Unpack)?;
         self.appended.push(Appended {
             offset,
-            crc32: crc32fast::hash(&bytes),
+            crc32: Crc32::of(&bytes),
         });
         Ok(())
     }

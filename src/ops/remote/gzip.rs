@@ -6,6 +6,8 @@
 //! 1f 8b 08 00  00000000  00 ff   deflate ...   CRC-32 (LE)   length mod 2^32 (LE)
 //! ```
 
+use crate::format::crc32::Crc32;
+
 /// Bodies up to this many bytes are sent as they are.
 pub(super) const THRESHOLD: usize = 1024;
 
@@ -16,7 +18,7 @@ const LEVEL: u8 = 6;
 pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     out.extend(miniz_oxide::deflate::compress_to_vec(body, LEVEL));
-    out.extend(crc32fast::hash(body).to_le_bytes());
+    out.extend(Crc32::of(body).to_le_bytes());
     let length = u32::try_from(body.len() as u64 & 0xffff_ffff).unwrap_or(0);
     out.extend(length.to_le_bytes());
     out

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::locate::find;
 use super::{Info, Odb};
+use crate::format::crc32::Crc32;
 use crate::format::oid::ObjectId;
 use crate::format::pack::entry::{self, EntryHeader, EntryKind};
 use crate::host::Read;
@@ -63,7 +64,7 @@ pub(crate) struct RawEntry<'a> {
     header: EntryHeader,
     /// What is read next.
     at: u64,
-    crc: crc32fast::Hasher,
+    crc: Crc32,
 }
 
 impl Odb {
@@ -176,7 +177,7 @@ impl Odb {
             return Err(place.fail(Fault::Layout));
         };
         bytes.truncate(header.length);
-        let mut crc = crc32fast::Hasher::new();
+        let mut crc = Crc32::default();
         crc.update(&bytes);
         Ok(RawEntry {
             odb: self,
@@ -211,7 +212,7 @@ impl RawEntry<'_> {
 
     async fn next_now(&mut self) -> Result<Option<Piece>, StoreError> {
         if self.at >= self.place.end {
-            return match self.crc.clone().finalize() == self.place.crc32 {
+            return match self.crc.value() == self.place.crc32 {
                 true => Ok(None),
                 false => Err(self.place.fail(Fault::Checksum)),
             };

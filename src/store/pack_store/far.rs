@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::{CHUNK_BYTES, LivePack, PackSink, ReadyPack, chunk_key, chunk_len};
+use crate::format::crc32::Crc32;
 use crate::format::hash::hash_object;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
@@ -82,7 +83,7 @@ impl Sparse {
         self.entries.push(Entry {
             offset,
             size: content.len() as u64,
-            crc32: crc32fast::hash(&bytes),
+            crc32: Crc32::of(&bytes),
             base,
             kind: Kind::Blob,
             oid,
