@@ -107,9 +107,11 @@ impl Connection {
         let wait = self.spread(wait, told.is_some());
         tries.waits += 1;
         let (url, most) = (&self.url, self.options.retry.max_retries);
-        let seconds = f64::from(wait) / 1000.0;
+        // Without floating point: nothing else needs the code that writes such numbers.
+        let tenths = u64::from(wait).div_ceil(100);
+        let (seconds, tenths) = (tenths / 10, tenths % 10);
         let text = format!(
-            "{url} answered with status {status}; waiting {seconds:.1} s before retry {} of {most}",
+            "{url} answered with status {status}; waiting {seconds}.{tenths} s before retry {} of {most}",
             tries.waits
         );
         self.note(|| text.clone());

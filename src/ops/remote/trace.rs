@@ -86,7 +86,7 @@ impl Connection {
                 lines.push("(after redirects)".to_owned());
             }
             lines.extend(response.headers.iter().map(shown));
-            lines.push(format!("({took:.0} ms)"));
+            lines.push(format!("({} ms)", took.round() as u64));
             lines.join("\n")
         });
     }
