@@ -13,6 +13,7 @@
 //! lists, whose length is a hundredth of the map's; what comes in order is appended and fills its
 //! lists. A million entries are no trouble. The names and meanings are those of `BTreeMap`.
 
+pub mod order;
 mod set;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use crate::format::oid::ObjectId;
 use crate::format::tree::{EntryKind, TreeError, TreeIter, entry_order};
+use crate::sorted::order;
 
 /// An entry that is not a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl TreeDiff {
     /// What was found, in the order of the paths' bytes.
     pub fn finish(self) -> Vec<FileChange> {
         let mut changes = self.changes;
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        order::sort_by(&mut changes, |a, b| a.path.cmp(&b.path));
         changes
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::config::Config;
 use super::refspec::{Direction, RefSpec};
+use crate::sorted::order;
 
 mod url;
 
@@ -403,7 +404,7 @@ impl Rewrites {
                 bases.push(base.clone());
             }
         }
-        rewrites.sort_by_key(|(_, base)| bases.iter().position(|known| known == base));
+        order::sort_by_key(&mut rewrites, |(_, base)| bases.iter().position(|known| known == base));
         Ok(Rewrites(rewrites))
     }
 

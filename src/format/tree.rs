@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::format::oid::{OID_LEN, ObjectId};
+use crate::sorted::order;
 
 mod check;
 mod name;
@@ -275,9 +276,9 @@ pub fn entry_order(a: &[u8], a_is_tree: bool, b: &[u8], b_is_tree: bool) -> Orde
 pub fn write_tree(entries: &[(EntryKind, &[u8], ObjectId)]) -> Result<Vec<u8>, TreeError> {
     let mut sorted: Vec<_> = entries.iter().collect();
     let is_tree = |kind: EntryKind| kind == EntryKind::Tree;
-    sorted.sort_by(|a, b| entry_order(a.1, is_tree(a.0), b.1, is_tree(b.0)));
+    order::sort_by(&mut sorted, |a, b| entry_order(a.1, is_tree(a.0), b.1, is_tree(b.0)));
     let mut names: Vec<&[u8]> = entries.iter().map(|entry| entry.1).collect();
-    names.sort_unstable();
+    order::sort(&mut names);
     if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
         return Err(TreeError::DuplicateName);
     }

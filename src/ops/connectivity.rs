@@ -15,6 +15,7 @@ use crate::format::filter::Filter;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::ops::fault::{self, At};
+use crate::sorted::order;
 use crate::store::odb::Odb;
 use crate::task::{Phase, Progress, Task};
 
@@ -108,7 +109,7 @@ pub async fn check(task: &Task, claim: &Claim<'_>) -> Outcome<()> {
     let at_a_time = match odb {
         Some(_) => {
             // Ids of one shard of the index next to each other.
-            wanted.sort_unstable_by_key(|(oid, _)| *oid);
+            order::sort_by_key(&mut wanted, |(oid, _)| *oid);
             AT_A_TIME
         }
         None => UNREAD_AT_A_TIME,
@@ -155,7 +156,7 @@ pub async fn check(task: &Task, claim: &Claim<'_>) -> Outcome<()> {
         report(total);
         return Ok(());
     }
-    missing.sort_unstable_by_key(|(oid, _)| *oid);
+    order::sort_by_key(&mut missing, |(oid, _)| *oid);
     let mut error = links.not_connected(&missing);
     for (oid, referrer) in &mut error.missing {
         *referrer = referrer.or_else(|| parents.get(oid).copied());

@@ -13,6 +13,7 @@ use crate::ops::history::{Commits, KnownTags, Peeled};
 use crate::ops::remote;
 use crate::protocol::fetch::{AckStatus, Acks};
 use crate::protocol::remote_refs::RemoteRef;
+use crate::sorted::order;
 use crate::store::StoreError;
 use crate::store::odb::Odb;
 use crate::store::refs::{Refs, Target};
@@ -77,7 +78,7 @@ pub async fn local_tips(task: &Task, refs: &Refs) -> Outcome<Vec<ObjectId>> {
 /// [`Options::remote_tips`].
 pub fn remote_tips<'a>(refs: impl IntoIterator<Item = &'a RemoteRef>) -> Vec<ObjectId> {
     let mut refs: Vec<&RemoteRef> = refs.into_iter().collect();
-    refs.sort_by(|one, other| one.name.cmp(&other.name));
+    order::sort_by(&mut refs, |one, other| one.name.cmp(&other.name));
     refs.into_iter()
         .flat_map(|found| std::iter::once(found.oid).chain(found.peeled))
         .collect()

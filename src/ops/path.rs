@@ -8,6 +8,7 @@ use crate::format::oid::ObjectId;
 use crate::format::tree::{self, EntryKind};
 use crate::ops::Repository;
 use crate::ops::{fault, object};
+use crate::sorted::order;
 use crate::task::Task;
 
 /// How many answers are kept before all of them are dropped: about 5 MB.
@@ -78,7 +79,7 @@ impl PathFinder {
                 .filter_map(directory)
                 .filter(|oid| !self.known.contains_key(&(level, *oid)))
                 .collect();
-            unknown.sort_unstable();
+            order::sort(&mut unknown);
             unknown.dedup();
             for batch in unknown.chunks(BATCH) {
                 task.checkpoint().await?;

@@ -9,6 +9,7 @@ use super::capability::split_at_byte;
 use super::text::quote;
 use crate::format::oid::ObjectId;
 use crate::format::refname::{RefName, expansions};
+use crate::sorted::order;
 
 /// How many refs are taken from a remote; what an annotated tag peels to may count as another.
 pub const MAX_REFS: usize = 2_000_000;
@@ -256,7 +257,7 @@ impl RefsBuilder {
         let refs = &self.built.refs;
         let name = |at: &usize| refs.get(*at).map(|found| &found.name);
         let mut sorted: Vec<usize> = (0..refs.len()).collect();
-        sorted.sort_by(|a, b| name(a).cmp(&name(b)));
+        order::sort_by(&mut sorted, |a, b| name(a).cmp(&name(b)));
         let before = sorted.len();
         let mut doubled = Vec::new();
         sorted.dedup_by(|later, earlier| {
@@ -270,7 +271,7 @@ impl RefsBuilder {
             self.built.sorted = sorted;
             return;
         }
-        doubled.sort_unstable();
+        order::sort(&mut doubled);
         for at in &doubled {
             if let Some(found) = self.built.refs.get(*at).map(|found| found.name.as_bytes().to_vec()) {
                 self.ignore(&found);

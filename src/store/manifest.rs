@@ -16,6 +16,7 @@ use super::meta;
 use super::pack_store::{LivePack, PACK_ROW, PackId, pack_row_key};
 use super::row;
 use crate::host::{Backend, Batch, Change, Expect, Read, Table};
+use crate::sorted::order;
 
 const MANIFEST: &[u8] = b"manifest";
 
@@ -60,7 +61,7 @@ impl Manifest {
                     list = now;
                     continue;
                 }
-                packs.sort_unstable_by_key(|pack| std::cmp::Reverse(pack.id));
+                order::sort_by_key(&mut packs, |pack| std::cmp::Reverse(pack.id));
             }
             return Ok(Manifest {
                 serial: list.serial,
@@ -121,7 +122,7 @@ impl List {
     pub(crate) fn replace(&self, retired: &[PackId], published: &[PackId]) -> Change {
         let mut ids: Vec<PackId> = self.ids.iter().filter(|id| !retired.contains(id)).copied().collect();
         ids.extend_from_slice(published);
-        ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+        order::sort_by_key(&mut ids, |id| std::cmp::Reverse(*id));
         let mut body = self.serial.wrapping_add(1).to_be_bytes().to_vec();
         for id in ids {
             body.extend_from_slice(&id.to_bytes());

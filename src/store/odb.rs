@@ -38,6 +38,7 @@ use crate::format::oid::{OID_HEX_LEN, OID_LEN, ObjectId};
 use crate::format::pack::PackIndex;
 use crate::format::zlib::Inflater;
 use crate::host::{Backend, Clock, Pace, Read};
+use crate::sorted::order;
 
 /// An object that was read whole and whose bytes hash to the id asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +232,7 @@ impl Odb {
                 None => elsewhere.push((oid, info)),
             }
         }
-        packed.sort_unstable_by_key(|(pack, row, _)| (pack.id, *row));
+        order::sort_by_key(&mut packed, |(pack, row, _)| (pack.id, *row));
         let block_of = |pack: &LivePack, row: u32| (pack.id, row / pack.block_entries);
         let mut by_block: Vec<_> = packed
             .chunk_by_mut(|(pack, row, _), (other, next, _)| block_of(pack, *row) == block_of(other, *next))
@@ -360,7 +361,7 @@ impl Odb {
         let targets = entries.iter().enumerate();
         let targets = targets.map(|(at, (oid, offset))| chain::Target::new(at, *oid, *pack, *offset));
         let mut objects = self.read_packed(targets.collect(), u64::MAX).await?;
-        objects.sort_unstable_by_key(|(at, _)| *at);
+        order::sort_by_key(&mut objects, |(at, _)| *at);
         Ok(objects.into_iter().filter_map(|(_, looked)| looked.object()).collect())
     }
 

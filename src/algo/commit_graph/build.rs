@@ -5,6 +5,7 @@
 use super::CommitGraph;
 use crate::format::commit_graph::{GraphError, MAX_COMMITS, MAX_DATE, Row};
 use crate::format::oid::ObjectId;
+use crate::sorted::order;
 
 /// Commits that are looked at in one step.
 const AT_A_TIME: usize = 1024;
@@ -142,7 +143,7 @@ impl Builder {
             return Stage::Link(0);
         };
         let mut bucket = std::mem::take(bucket);
-        bucket.sort_unstable_by_key(|commit| commit.oid);
+        order::sort_by_key(&mut bucket, |commit| commit.oid);
         bucket.dedup_by_key(|commit| commit.oid);
         for commit in bucket {
             self.rows.push(Row {

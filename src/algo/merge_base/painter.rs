@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::algo::commit_graph::CommitGraph;
 use crate::algo::history::{CommitInfo, DateQueue, History, Known, Marks, Node, Step, VISITS};
 use crate::format::oid::ObjectId;
+use crate::sorted::order;
 
 /// The one is it, or a descendant.
 const ONE: Marks = Marks::bit(0);
@@ -94,7 +95,7 @@ impl Painter {
             .iter()
             .filter(|node| !self.history.marks(**node).has_any(STALE));
         let mut found: Vec<Node> = fresh.copied().collect();
-        found.sort_by_key(|node| match self.history.known(*node) {
+        order::sort_by_key(&mut found, |node| match self.history.known(*node) {
             Known::Commit { date } => std::cmp::Reverse(date),
             Known::Missing | Known::No => std::cmp::Reverse(0),
         });

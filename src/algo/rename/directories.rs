@@ -2,7 +2,7 @@
 //! adds to a folder go with it; and it says which of several files of one name is meant
 //! (`update_dir_rename_counts` and its neighbours in git's `diffcore-rename.c`).
 
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, order};
 use std::collections::HashMap;
 
 use super::{MergeHints, Relevance, folder_of, name_of};
@@ -89,7 +89,7 @@ impl Directories {
         }
         for (folder, counts) in &self.counts {
             let mut sorted: Vec<u32> = counts.values().copied().collect();
-            sorted.sort_unstable_by(|a, b| b.cmp(a));
+            order::sort_by(&mut sorted, |a, b| b.cmp(a));
             let first = sorted.first().copied().unwrap_or_default();
             let second = sorted.get(1).copied().unwrap_or_default();
             let unknown = unknown.get(folder.as_slice()).copied().unwrap_or_default();

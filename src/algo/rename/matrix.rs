@@ -2,6 +2,7 @@
 //! target that is (the last part of `diffcore_rename_extended`).
 
 use super::{Renames, name_of};
+use crate::sorted::order;
 
 /// For one target no more candidates than this are kept (git's `NUM_CANDIDATE_PER_DST`).
 const CANDIDATES: usize = 4;
@@ -83,7 +84,7 @@ impl Renames {
         let minimum = self.options.minimum;
         let mut candidates = matrix.candidates;
         candidates.retain(|candidate| candidate.score >= minimum);
-        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.rank()));
+        order::sort_by_key(&mut candidates, |candidate| std::cmp::Reverse(candidate.rank()));
         let rounds: &[bool] = if self.options.copies { &[false, true] } else { &[false] };
         for &copies in rounds {
             for candidate in &candidates {

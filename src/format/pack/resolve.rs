@@ -29,6 +29,7 @@ use crate::format::pack::error::{Limit, LimitExceeded, PackError};
 use crate::format::pack::scan::ScannedPack;
 use crate::format::pack::tree::{Forest, NONE};
 use crate::format::pack::{External, Limits, PackIndex};
+use crate::sorted::order;
 
 use self::external::Bases;
 use self::group::{Group, Named, Resolved};
@@ -143,7 +144,7 @@ struct Frame {
 impl DeltaResolver {
     /// A resolver for a pack that was scanned under the same limits.
     pub fn new(mut pack: ScannedPack, limits: Limits) -> Result<Self, PackError> {
-        pack.ref_deltas.sort_unstable();
+        order::sort(&mut pack.ref_deltas);
         let forest = Forest::new(&pack.entries, pack.ref_deltas.len());
         Ok(DeltaResolver {
             pack,

@@ -4,6 +4,7 @@ use crate::format::oid::ObjectId;
 use crate::format::pack::Entry;
 use crate::format::pack::error::PackError;
 use crate::format::pack::scan::ScannedPack;
+use crate::sorted::order;
 
 /// No row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -105,7 +106,7 @@ impl Forest {
                 first.push((*row, *base));
             }
         }
-        first.sort_unstable();
+        order::sort(&mut first);
         first.into_iter().map(|(_, base)| base).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{TreeEntry, TreeError, TreeIter, entry_order, is_dot_git};
+use crate::sorted::order;
 
 /// What git's fsck holds against a tree that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,11 +55,11 @@ pub fn check(content: &[u8]) -> Result<Vec<Flaw>, TreeError> {
         previous = Some(entry);
     }
     // A file and a directory of one name may be apart even in a sorted tree.
-    names.sort_unstable();
+    order::sort(&mut names);
     if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
         flaws.push(Flaw::Duplicate);
     }
-    flaws.sort_unstable();
+    order::sort(&mut flaws);
     Ok(flaws)
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Code, Datum, GitError, Outcome, Stage};
 use crate::format::oid::ObjectId;
 use crate::ops::fault;
 use crate::protocol::remote_refs::{RemoteHead, RemoteRef, RemoteRefs};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, order};
 
 const HEADS: &[u8] = b"refs/heads/";
 const TAGS: &[u8] = b"refs/tags/";
@@ -173,7 +173,7 @@ impl Plan {
         };
         let refs = self.refs.iter().filter(|planned| !planned.if_present);
         let mut names: Vec<Vec<u8>> = refs.map(|planned| planned.from.clone()).chain(head).collect();
-        names.sort_unstable();
+        order::sort(&mut names);
         names.dedup();
         (names, self.wants.clone())
     }

@@ -15,6 +15,7 @@ use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::sorted::order;
 use crate::store::commit_graph::StoredGraph;
 use crate::task::Task;
 
@@ -66,7 +67,7 @@ impl Drafts {
             }
             drafts.filters.push(found.unwrap_or_default());
         }
-        drafts.left.sort_by_key(|at| rows.get(*at).map(|row| row.generation));
+        order::sort_by_key(&mut drafts.left, |at| rows.get(*at).map(|row| row.generation));
         Ok(drafts)
     }
 

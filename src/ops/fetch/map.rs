@@ -12,7 +12,7 @@ use crate::ops::fault::quoted;
 use crate::ops::history::{KnownTags, known_tags};
 use crate::ops::remotes::TagMode;
 use crate::protocol::remote_refs::RemoteRefs;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, order};
 use crate::store::refs::{Ref, Target};
 
 pub(super) const HEADS: &[u8] = b"refs/heads/";
@@ -178,7 +178,7 @@ impl Wish<'_> {
         if self.tags != TagMode::None {
             prefixes.push(TAGS.to_vec());
         }
-        prefixes.sort_unstable();
+        order::sort(&mut prefixes);
         prefixes.dedup();
         prefixes
     }
@@ -270,7 +270,7 @@ pub(super) fn followed(
         name.starts_with(TAGS) && !exists(name) && (has(&found.oid) || found.peeled.as_ref().is_some_and(&has))
     });
     let mut tags: Vec<Mapped> = wanted.map(|found| tag(found.name.as_bytes(), found.oid)).collect();
-    tags.sort_by(|a, b| a.remote.cmp(&b.remote));
+    order::sort_by(&mut tags, |a, b| a.remote.cmp(&b.remote));
     tags
 }
 

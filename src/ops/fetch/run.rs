@@ -18,7 +18,7 @@ use crate::ops::fault::At;
 use crate::ops::negotiate;
 use crate::ops::remote::{Deepen, Session};
 use crate::protocol::remote_refs::{RemoteHead, RemoteRefs};
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedSet, order};
 use crate::store::meta::Stats;
 use crate::store::publish::{Publication, RefUpdate, Writer};
 use crate::store::refs::Target;
@@ -333,7 +333,7 @@ fn heads(mapped: &[Mapped], fetched: &mut Fetched) {
         for_merge: found.merge == ForMerge::Merge,
         note: note(&found.remote, &url),
     }));
-    fetched.heads.sort_by_key(|head| !head.for_merge);
+    order::sort_by_key(&mut fetched.heads, |head| !head.for_merge);
 }
 
 /// What one transfer and its publication are about.

@@ -13,6 +13,7 @@
 use super::walk::{Mark, Walk};
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
+use crate::sorted::order;
 use crate::store::odb::census::Census;
 use crate::store::pack_store::LivePack;
 use crate::store::{Fault, StoreError};
@@ -148,7 +149,7 @@ impl<'a> Planner<'a> {
         {
             return Ok(Plan::Keep(pack));
         }
-        members.sort_by_cached_key(|number| self.order(*number));
+        order::sort_by_cached_key(&mut members, |number| self.order(*number));
         let mut entries = Vec::with_capacity(members.len());
         let mut open = Vec::new();
         for number in members {

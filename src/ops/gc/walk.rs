@@ -14,7 +14,7 @@ use crate::format::oid::ObjectId;
 use crate::format::tag::TagRef;
 use crate::format::tree::{EntryKind, TreeIter};
 use crate::ops::fault::{self, At};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, order};
 use crate::store::odb::Odb;
 use crate::store::odb::census::Census;
 use crate::task::{Phase, Progress, Task};
@@ -242,7 +242,7 @@ impl<'a> Walk<'a> {
                     promised && self.census.get(*number).kind != Kind::Blob
                 })
                 .collect();
-            promisors.sort_unstable();
+            order::sort(&mut promisors);
         }
         let mut promisors = VecDeque::from(promisors);
         while !self.missing.is_empty() {

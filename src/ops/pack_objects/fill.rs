@@ -12,6 +12,7 @@ use crate::format::pack::delta_window::{DeltaWindow, Made, WindowLimits};
 use crate::format::pack::entry::EntryKind;
 use crate::ops::fault::At;
 use crate::ops::{Repository, object};
+use crate::sorted::order;
 use crate::store::StoreError;
 use crate::store::odb::Info;
 use crate::store::odb::raw::Whole;
@@ -244,7 +245,7 @@ async fn read(task: &Task, repo: &Repository, plan: &Plan, batch: &[u32]) -> Out
         Some((plan.place(item)?, item, slot))
     });
     let mut whole: Vec<_> = whole.collect();
-    whole.sort_unstable_by_key(|(place, ..)| (place.pack.id, place.offset));
+    order::sort_by_key(&mut whole, |(place, ..)| (place.pack.id, place.offset));
     for (place, item, slot) in whole {
         let info = Info {
             kind: item.object.kind,

@@ -21,6 +21,7 @@ use crate::format::oid::ObjectId;
 use crate::ops::Repository;
 use crate::ops::fault::At;
 use crate::ops::promisor;
+use crate::sorted::order;
 use crate::store::odb::raw::{Found, RawPlace};
 use crate::store::pack_store::LivePack;
 use crate::store::{Fault, StoreError};
@@ -255,7 +256,7 @@ impl Plan {
             .zip(0..)
             .filter(|(depth, _)| *depth > 0)
             .collect();
-        deepest_first.sort_unstable_by_key(|(depth, _)| Reverse(*depth));
+        order::sort_by_key(&mut deepest_first, |(depth, _)| Reverse(*depth));
         for (_, number) in deepest_first {
             let Some(Item {
                 reuse: Reuse::Item(base),
@@ -298,7 +299,7 @@ impl Plan {
         let free = free.filter(|(item, _)| !matches!(item.reuse, Reuse::Item(_)));
         self.order = free.map(|(_, number)| number).collect();
         let items = &self.items;
-        self.order.sort_by_cached_key(|number| {
+        order::sort_by_cached_key(&mut self.order, |number| {
             let item = items.get(index(*number))?;
             Some(match item.object.kind {
                 // As they were found: newest first.
@@ -337,7 +338,7 @@ impl Plan {
                 false => order.push(*number),
             }
         }
-        copied.sort_unstable();
+        order::sort(&mut copied);
         order.extend(copied.into_iter().map(|(_, _, number)| number));
         self.order = order;
     }

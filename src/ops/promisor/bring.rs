@@ -16,7 +16,7 @@ use crate::ops::remotes::{RemoteConfig, remote_config};
 use crate::ops::repository::Repository;
 use crate::protocol::fetch::Offer;
 use crate::protocol::url::RemoteUrl;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, order};
 use crate::store::publish::{Publication, Writer};
 use crate::task::Task;
 
@@ -44,7 +44,7 @@ pub(crate) async fn remotes(repo: &Repository) -> Outcome<Vec<RemoteConfig>> {
     })?;
     let last = config.get(b"extensions.partialclone");
     let mut names = configured::names(&config);
-    names.sort_by_key(|name| Some(name.as_slice()) == last);
+    order::sort_by_key(&mut names, |name| Some(name.as_slice()) == last);
     let remotes = names.iter().map(|name| remote_config(&config, name));
     Ok(remotes.flatten().filter(|remote| remote.promisor).collect())
 }

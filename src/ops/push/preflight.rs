@@ -12,7 +12,7 @@ use crate::format::tree::TreeIter;
 use crate::host::Async;
 use crate::ops::fault::{At, quoted};
 use crate::ops::object;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, order};
 use crate::store::odb::Odb;
 use crate::task::{Event, Task};
 
@@ -137,7 +137,7 @@ pub(super) async fn name(
             size: *size,
         })
         .collect();
-    files.sort_by_key(|file| std::cmp::Reverse(file.size));
+    order::sort_by_key(&mut files, |file| std::cmp::Reverse(file.size));
     Ok(files)
 }
 

@@ -18,6 +18,7 @@ use crate::ops::remote::{Answered, Remote, Service, Session, url_error};
 use crate::ops::{Repository, anonymize};
 use crate::protocol::push::{Command, PushRequest};
 use crate::protocol::url::RemoteUrl;
+use crate::sorted::order;
 use crate::task::{Cancelled, Task};
 
 /// A push to one URL.
@@ -97,7 +98,7 @@ impl Run<'_> {
         let mut upload = None;
         if !self.options.dry_run && plan.commands().next().is_some() {
             let mut have: Vec<ObjectId> = refs.iter().map(|found| found.oid).chain(extra).collect();
-            have.sort_unstable();
+            order::sort(&mut have);
             have.dedup();
             upload = Some(self.pack(&mut session, &url, &plan, &have, &mut pushed).await?);
         }

@@ -12,6 +12,7 @@ use super::{Object, Odb};
 use crate::format::object::Kind;
 use crate::format::oid::{OID_LEN, ObjectId};
 use crate::host::{Read, Table};
+use crate::sorted::order;
 use crate::store::error::{Fault, StoreError};
 use crate::store::pack_store::LivePack;
 use crate::store::{cruft, objects};
@@ -59,7 +60,7 @@ impl Odb {
     /// Takes the census, of the packs as they are known. For the holder of the writer's lock.
     pub(crate) async fn census(&self) -> Result<Census, StoreError> {
         let mut packs = self.packs();
-        packs.sort_unstable_by_key(|pack| (pack.cruft, !pack.promisor, pack.id));
+        order::sort_by_key(&mut packs, |pack| (pack.cruft, !pack.promisor, pack.id));
         let cruft = packs.partition_point(|pack| !pack.cruft);
         let mut census = Census {
             sources: Vec::new(),

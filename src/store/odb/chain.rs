@@ -13,6 +13,7 @@ use crate::format::oid::ObjectId;
 use crate::format::pack::delta;
 use crate::format::pack::entry::{self, EntryHeader, EntryKind};
 use crate::format::zlib::Inflater;
+use crate::sorted::order;
 use crate::store::error::{Fault, StoreError};
 use crate::store::index::PACK_HEADER;
 use crate::store::pack_store::{LivePack, chunks_of};
@@ -165,7 +166,7 @@ impl Odb {
         mut targets: Vec<Target>,
         most: u64,
     ) -> Result<Vec<(usize, Looked)>, StoreError> {
-        targets.sort_unstable_by_key(|target| (target.pack.id, target.offset));
+        order::sort_by_key(&mut targets, |target| (target.pack.id, target.offset));
         let mut answers = Vec::with_capacity(targets.len());
         for of_pack in targets.chunk_by_mut(|one, other| one.pack.id == other.pack.id) {
             let mut rest = of_pack;
@@ -223,7 +224,7 @@ impl Odb {
                     }
                 }
             }
-            wanted.sort_unstable();
+            order::sort(&mut wanted);
             wanted.dedup();
             let waits = |target: &&Target| !matches!(target.next, Next::Root);
             let load = self.load(&wanted, loaded).await;

@@ -13,7 +13,7 @@ use super::paths::{Info, Mask, Path, Paths, Side, ancestors};
 use super::renames::Rename;
 use super::{DirectoryRenames, State, label};
 use crate::algo::rename::DirectoryCounts;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::{SortedMap, SortedSet, order};
 
 /// Where directories went.
 type Renamed = SortedMap<Path, Path>;
@@ -76,7 +76,7 @@ pub(super) fn apply(state: &mut State, changes: [SideChanges; 2]) -> (Vec<Rename
             });
         }
     }
-    renames.sort_by(|a, b| a.old_path.cmp(&b.old_path));
+    order::sort_by(&mut renames, |a, b| a.old_path.cmp(&b.old_path));
     (renames, is_clean)
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::format::oid::ObjectId;
 use crate::format::tree::EntryKind;
+use crate::sorted::order;
 
 /// A path from the root of the tree, without a slash at either end; empty, it is the root.
 pub(super) type Path = Rc<[u8]>;
@@ -304,7 +305,7 @@ impl Paths {
         let mut all: Vec<(Path, Place)> = self.places.iter().map(|(path, place)| (path.clone(), *place)).collect();
         // As if every name ended in a slash: what is in a directory follows it at once.
         let key = |path: &Path| path.iter().copied().chain([b'/']).collect::<Vec<u8>>();
-        all.sort_by_cached_key(|(path, _)| key(path));
+        order::sort_by_cached_key(&mut all, |(path, _)| key(path));
         all
     }
 }
