@@ -1,4 +1,5 @@
-//! `pkg/wasm/` from the Rust sources: cargo, then wasm-bindgen. `pkg/` beside it is written by hand.
+//! `pkg/wasm/` from the Rust sources: cargo, then wasm-bindgen, and for a release wasm-opt. `pkg/`
+//! beside it is written by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,27 @@ use crate::{Result, root, target};
 
 /// The most that a page may have to load, in bytes: `raw N`, `gzip N` and `brotli N`.
 const BUDGET: &str = include_str!("../size-budget.txt");
+
+/// What the compiler gives beyond WebAssembly 1.0.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-simd",
+];
+
+/// wasm-opt's passes that make what brotli makes of the file smaller: like stands by like, once. The
+/// others, `-Oz` above all, make the file smaller and its compressed form larger.
+const PASSES: [&str; 5] = [
+    "--reorder-functions-by-name",
+    "--duplicate-function-elimination",
+    "--reorder-locals",
+    "--strip-debug",
+    "--strip-producers",
+];
 
 /// Compresses as a server does that has compressed its files ahead: prints a line `raw gzip brotli`
 /// for each file.
@@ -50,6 +72,10 @@ pub fn build(profile: Profile) -> Result<()> {
     let tools = Tools::open()?;
     tools.wasm_target()?;
     let bindgen = tools.wasm_bindgen()?;
+    let optimizer = match profile {
+        Profile::Release => Some((tools.node()?, tools.wasm_opt()?)),
+        Profile::Debug => None,
+    };
     drop(tools);
 
     let mut compile = cargo();
@@ -88,13 +114,32 @@ pub fn build(profile: Profile) -> Result<()> {
     let mut bind = tool(&bindgen, "wasm-bindgen", &[]);
     bind.args(["--target", "web", "--out-name", "gitside", "--out-dir"])
         .arg(&out);
-    // Function names are a tenth of the file, and of use only to those who build it.
-    match profile {
-        Profile::Release => bind.args(["--remove-name-section", "--remove-producers-section"]),
-        Profile::Debug => bind.args(["--debug", "--keep-debug"]),
-    };
+    if profile == Profile::Debug {
+        bind.args(["--debug", "--keep-debug"]);
+    }
     run(bind.arg(&compiled))?;
+    if let Some((node, wasm_opt)) = optimizer {
+        // Function names are a quarter of the file, and of use only to those who build it.
+        let mut optimize = Command::new(node);
+        optimize.arg(wasm_opt).args(FEATURES).args(PASSES);
+        run(optimize.arg(wasm()).arg("-o").arg(wasm()))?;
+        let script = out.join("gitside.js");
+        let text = fs::read_to_string(&script).map_err(failed)?;
+        fs::write(&script, without_docs(&text)).map_err(failed)?;
+    }
     fs::write(&stamp, made_from).map_err(failed)
+}
+
+/// A script without what documents its functions: the crate and `gitside.d.ts` have it too.
+fn without_docs(script: &str) -> String {
+    let mut inside = false;
+    let code = script.lines().filter(|line| {
+        inside |= line.trim_start().starts_with("/**");
+        let keep = !inside;
+        inside &= !line.ends_with("*/");
+        keep
+    });
+    code.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Prints what a page loads, the wasm and the JavaScript, and fails if it is over the budget. Answers
@@ -199,6 +244,16 @@ fn budget(text: &str) -> Result<Weight> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_loses_its_documentation_alone() {
+        let script =
+            "/* @ts-self-types */\n/**\n * What it does.\n */\nf(a /* b */);\n    /** One line. */\n    g(); // h\n";
+        assert_eq!(
+            without_docs(script),
+            "/* @ts-self-types */\nf(a /* b */);\n    g(); // h\n"
+        );
+    }
 
     #[test]
     fn the_budget_names_all_weights() {

@@ -109,6 +109,12 @@ impl Tools {
         fs::write(&installed, lock).map_err(|error| format!("{}: {error}", installed.display()))
     }
 
+    /// wasm-opt, a program for Node.js.
+    pub fn wasm_opt(&self) -> Result<PathBuf> {
+        self.packages("xtask")?;
+        Ok(root().join("xtask/node_modules/binaryen/bin/wasm-opt"))
+    }
+
     /// Chromium, or a browser like it.
     pub fn chrome(&self) -> Result<PathBuf> {
         let names = [
@@ -247,7 +253,11 @@ mod tests {
 
     #[test]
     fn the_npm_lock_files_name_no_place_to_download_from() {
-        for (folder, package) in [("tests", "playwright-core"), ("benches", "isomorphic-git")] {
+        for (folder, package) in [
+            ("tests", "playwright-core"),
+            ("benches", "isomorphic-git"),
+            ("xtask", "binaryen"),
+        ] {
             let lock = fs::read_to_string(root().join(folder).join("package-lock.json")).unwrap();
             assert!(lock.contains(&format!("node_modules/{package}")));
             assert!(
