@@ -3,6 +3,8 @@
 //! Nothing is fetched: where a commit is not stored, history ends.
 
 use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 
 use crate::algo::commit_graph::CommitGraph;
@@ -21,6 +23,19 @@ const BATCH: usize = 256;
 
 /// How many commits are read ahead at most.
 const AHEAD: usize = 64;
+
+/// Does some work that is going to ask for the commit-graph, and has that read meanwhile: the work
+/// begins with waiting for a server.
+pub(crate) async fn with_graph<T>(odb: &Odb, work: impl Future<Output = T>) -> T {
+    let (mut work, mut reading) = (pin!(work), pin!(odb.graph()));
+    let mut read = false;
+    poll_fn(|context| {
+        let done = work.as_mut().poll(context);
+        read = read || (done.is_pending() && reading.as_mut().poll(context).is_ready());
+        done
+    })
+    .await
+}
 
 /// Reads commits of one repository.
 pub(crate) struct Commits<'a> {

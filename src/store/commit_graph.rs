@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 pub(crate) use self::write::FileSink;
 use super::error::{Fault, StoreError};
-use super::odb::Odb;
+use super::odb::{Odb, Wanted};
 use super::pack_store::{PackId, chunk_key};
 use super::row;
 use crate::algo::commit_graph::CommitGraph;
@@ -155,12 +155,17 @@ impl Odb {
         let Ok(rows) = self.backend.get_many(&reads).await else {
             return Rc::default();
         };
-        let before = {
-            let cache = self.graph.borrow();
-            if cache.rows == rows {
-                return Rc::clone(&cache.stored);
+        let (_claim, before) = loop {
+            let before = {
+                let cache = self.graph.borrow();
+                if cache.rows == rows {
+                    return Rc::clone(&cache.stored);
+                }
+                Rc::clone(&cache.stored)
+            };
+            if let Some(claim) = self.loading.claim(&[Wanted::Graph]).await {
+                break (claim, before);
             }
-            Rc::clone(&cache.stored)
         };
         let stored = match rows.as_slice() {
             [_, config, shallow] if shallow.is_some() || !is_enabled(config.as_deref()) => StoredGraph {

@@ -22,6 +22,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use loading::Loading;
+pub(super) use loading::Wanted;
 use locate::find;
 pub use oids::Oids;
 pub use stream::ObjectStream;
@@ -142,7 +143,7 @@ pub struct Odb {
     limits: OdbLimits,
     list: RefCell<Rc<Manifest>>,
     caches: RefCell<Caches>,
-    loading: Loading,
+    pub(super) loading: Loading,
     pace: Option<(Rc<dyn Clock>, Rc<Pace>)>,
     pub(super) graph: RefCell<GraphCache>,
 }

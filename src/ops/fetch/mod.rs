@@ -28,6 +28,7 @@ use crate::format::oid::ObjectId;
 use crate::format::pack::Limits;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::ops::history::with_graph;
 use crate::ops::remote::{self, Deepen};
 use crate::ops::remotes::TagMode;
 use crate::task::Task;
@@ -177,7 +178,7 @@ impl Options {
 /// could be fetched at all.
 pub async fn fetch(task: &Task, repo: &Repository, options: &Options) -> Outcome<Fetched> {
     options.check()?;
-    match attempt(task, repo, options).await {
+    match with_graph(&repo.odb, attempt(task, repo, options)).await {
         // A ref moved on the server after it was listed.
         stale if is_stale(&stale) => attempt(task, repo, options).await,
         outcome => outcome,

@@ -35,6 +35,7 @@ pub use crate::format::oid::ObjectId;
 use crate::format::remotes::RemoteConfig;
 use crate::ops::Repository;
 use crate::ops::fault::At;
+use crate::ops::history::with_graph;
 use crate::ops::reflog::Who;
 use crate::ops::remote;
 use crate::ops::{reflog, remotes};
@@ -138,6 +139,10 @@ impl Place {
 /// Pushes to a remote. Refs that were refused are part of the answer; it fails where nothing was
 /// sent at all, or certainly not acted on.
 pub async fn push(task: &Task, repo: &Repository, options: &Options) -> Outcome<Pushed> {
+    with_graph(&repo.odb, push_everywhere(task, repo, options)).await
+}
+
+async fn push_everywhere(task: &Task, repo: &Repository, options: &Options) -> Outcome<Pushed> {
     let place = task.race(Place::read(repo, options.remote.as_deref())).await??;
     for warning in &place.remote.warnings {
         task.tell(Event::Warning(warning.clone()));

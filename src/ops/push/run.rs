@@ -1,10 +1,6 @@
 //! One push to one URL: `transport_push` of git's transport.c, and what `send_pack` does around the
 //! wire.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use super::outcome::{self, PushUpdate};
 use super::plan::{Plan, Prepared, Server};
 use super::{Options, Place, Preflight, PushedTo, preflight, sign, track, upstream};
@@ -83,7 +79,8 @@ impl Run<'_> {
     async fn make_ready(&self, url: &str) -> Outcome<Ready> {
         let (task, repo) = (&self.part, self.repo);
         let url = RemoteUrl::parse(url).map_err(|error| url_error(&error))?;
-        let mut session = self.connect(&url).await?;
+        let transport = &self.options.transport;
+        let mut session = Remote::connect(&repo.host, task, &url, Service::ReceivePack, transport).await?;
         let offer = session.push_offer();
         let server = Server {
             deletes: offer.delete_refs,
@@ -108,27 +105,6 @@ impl Run<'_> {
             pushed,
             upload,
         })
-    }
-
-    /// Connects to the server, and has the commit-graph read meanwhile: the plan asks it.
-    async fn connect(&self, url: &RemoteUrl) -> Outcome<Session> {
-        let (host, transport) = (&self.repo.host, &self.options.transport);
-        let mut connecting = pin!(Remote::connect(host, &self.part, url, Service::ReceivePack, transport));
-        let mut reading = pin!(self.repo.odb.graph());
-        let (mut connected, mut read) = (None, false);
-        poll_fn(|context| {
-            read = read || reading.as_mut().poll(context).is_ready();
-            if connected.is_none()
-                && let Poll::Ready(session) = connecting.as_mut().poll(context)
-            {
-                connected = Some(session);
-            }
-            match &connected {
-                Some(session) if read || session.is_err() => connected.take().map_or(Poll::Pending, Poll::Ready),
-                _ => Poll::Pending,
-            }
-        })
-        .await
     }
 
     /// Makes the request of what the plan says.

@@ -31,8 +31,9 @@ pub(super) async fn track(task: &Task, repo: &Repository, place: &Place, updates
         return Ok(());
     }
     let writer = repo.writer(task).await?;
-    let refs = repo.refs.list(b"refs/").await.at(Stage::Update)?;
-    let mut names: SortedSet<Vec<u8>> = refs.into_iter().map(|found| found.name).collect();
+    // Read once there is a new name.
+    let mut names: Option<SortedSet<Vec<u8>>> = None;
+    let mut gone = Vec::new();
     let mut publication = Publication::new(&writer);
     let mut followed = Vec::with_capacity(moves.len());
     let mut changed = false;
@@ -40,17 +41,29 @@ pub(super) async fn track(task: &Task, repo: &Repository, place: &Place, updates
         let found = repo.refs.resolve(&tracking).await.at(Stage::Update)?;
         let (name, old) = found.map_or((tracking.clone(), None), |found| (found.name, found.oid));
         if old != new {
-            if let Some(other) = conflict(&names, &name).filter(|_| new.is_some()) {
-                task.tell(Event::Warning(in_the_way(&name, other)));
-                continue;
+            if old.is_none() && new.is_some() {
+                let names = match &mut names {
+                    Some(names) => names,
+                    None => {
+                        let refs = repo.refs.list(b"refs/").await.at(Stage::Update)?.into_iter();
+                        let stay = refs.map(|found| found.name).filter(|name| !gone.contains(name));
+                        names.insert(stay.collect())
+                    }
+                };
+                if let Some(other) = conflict(names, &name) {
+                    task.tell(Event::Warning(in_the_way(&name, other)));
+                    continue;
+                }
             }
             let Some(peeled) = leads_to(task, repo, new).await? else {
                 continue;
             };
-            match new {
-                Some(_) => names.insert(name.clone()),
-                None => names.remove(&name),
-            };
+            match (new, &mut names) {
+                (Some(_), Some(names)) => drop(names.insert(name.clone())),
+                (Some(_), None) => {}
+                // Before any that is new.
+                (None, _) => gone.push(name.clone()),
+            }
             let update = RefUpdate {
                 name,
                 expect: None,

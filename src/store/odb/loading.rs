@@ -8,24 +8,26 @@ use std::task::{Poll, Waker};
 
 use crate::store::pack_store::PackId;
 
-/// A row that is cached.
+/// What is read once and cached: a row, mostly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     Shard(PackId, u8),
     Block(PackId, u32),
     Chunk(PackId, u32),
+    /// All rows of the commit-graph.
+    Graph,
 }
 
 /// Which rows are being read, and who waits for each.
 #[derive(Default)]
-pub(super) struct Loading {
+pub(crate) struct Loading {
     rows: RefCell<HashMap<Wanted, Vec<Waker>>>,
 }
 
 /// The duty to read some rows. It ends when this is dropped, be it that the rows are in the cache by
 /// then, that they could not be read, or that the caller gave up: who waits looks again, and reads
 /// them himself if they are still not there.
-pub(super) struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     of: &'a Loading,
     rows: Vec<Wanted>,
 }
@@ -33,7 +35,7 @@ pub(super) struct Claim<'a> {
 impl Loading {
     /// Takes on those of the rows that nobody reads at present. If others read them all, waits until
     /// one of these is done with, and answers `None`: look again what is cached.
-    pub(super) async fn claim(&self, rows: &[Wanted]) -> Option<Claim<'_>> {
+    pub(crate) async fn claim(&self, rows: &[Wanted]) -> Option<Claim<'_>> {
         let claim = self.claim_free(rows.iter().copied());
         if claim.rows.is_empty() {
             self.settled(rows).await;
