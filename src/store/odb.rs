@@ -10,6 +10,7 @@ pub(crate) mod census;
 mod chain;
 mod chunks;
 mod commits;
+mod hashing;
 mod loading;
 mod locate;
 mod oids;
@@ -21,6 +22,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use hashing::Hashing;
 use loading::Loading;
 pub(super) use loading::Wanted;
 use locate::find;
@@ -144,6 +146,7 @@ pub struct Odb {
     list: RefCell<Rc<Manifest>>,
     caches: RefCell<Caches>,
     pub(super) loading: Loading,
+    hashing: Hashing,
     pace: Option<(Rc<dyn Clock>, Rc<Pace>)>,
     pub(super) graph: RefCell<GraphCache>,
 }
@@ -185,6 +188,7 @@ impl Odb {
             list: RefCell::new(Rc::new(list)),
             graph: RefCell::default(),
             loading: Loading::default(),
+            hashing: Hashing::default(),
             pace: None,
             caches: RefCell::new(Caches {
                 shards: Lru::new(limits.shard_cache()),

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -10,6 +11,7 @@ use gitside::format::oid::ObjectId;
 use gitside::host::{Async, Backend, Batch, Change, Read, Row, Storage, StorageError, Table};
 use gitside::store::memory::MemoryStorage;
 use gitside::store::odb::Odb;
+use gitside::store::{Fault, StoreError};
 
 use crate::support::{PackBuilder, Random, clone, run};
 
@@ -145,6 +147,26 @@ fn many_objects_that_were_packed_together_are_found_by_the_blocks_they_are_in() 
     });
 }
 
+/// The answers of calls that run at the same time, in the order in which they come.
+async fn together<T>(mut calls: Vec<impl Future<Output = T> + Unpin>) -> Vec<T> {
+    let mut answers = Vec::new();
+    std::future::poll_fn(|context| {
+        calls.retain_mut(|call| match Pin::new(call).poll(context) {
+            Poll::Ready(answer) => {
+                answers.push(answer);
+                false
+            }
+            Poll::Pending => true,
+        });
+        match calls.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    answers
+}
+
 #[test]
 fn objects_that_many_calls_want_at_the_same_time_are_read_once() {
     run(async {
@@ -158,25 +180,10 @@ fn objects_that_many_calls_want_at_the_same_time_are_read_once() {
         assert!(std::future::poll_fn(|context| Poll::Ready(calls[0].as_mut().poll(context).is_pending())).await);
         assert!(std::future::poll_fn(|context| Poll::Ready(calls[1].as_mut().poll(context).is_pending())).await);
         drop(calls.remove(0));
-        let mut answers = Vec::new();
-        std::future::poll_fn(|context| {
-            calls.retain_mut(|call| match call.as_mut().poll(context) {
-                Poll::Ready(answer) => {
-                    answers.push(answer.unwrap());
-                    false
-                }
-                Poll::Pending => true,
-            });
-            if calls.is_empty() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        let answers = together(calls).await;
         assert_eq!(answers.len(), 19);
         let expected = odb.read(&oids[3]).await.unwrap();
-        assert!(answers.iter().all(|answer| *answer == expected));
+        assert!(answers.iter().all(|answer| *answer == Ok(expected.clone())));
         // The shard, twice because the first call gave up, and the chunk.
         let alone = 2;
         let read = backend.transactions.get() - before - alone;
@@ -205,5 +212,42 @@ fn a_damaged_shard_harms_nobody_who_did_not_ask_for_it() {
             let found = odb.info(&[*oid]).await;
             assert_eq!(found.is_err(), oid.first_byte() >> 1 == damaged, "{oid:?}");
         }
+    });
+}
+
+#[test]
+fn an_object_that_is_another_one_harms_nobody_whose_objects_are_hashed_with_it() {
+    run(async {
+        let (backend, _) = repository().await;
+        let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
+        let mut entries = odb.pack_index(&odb.packs()[0]).await.unwrap().entries;
+        entries.truncate(100);
+        // One entry of the first chunk is stored in the place of another.
+        let (key, mut chunk) = backend.list(Table::Chunks, b"", None, 1).await.unwrap().remove(0);
+        let place = |at: usize| entries[at].offset as usize..entries[at + 1].offset as usize;
+        let length = place(40).len();
+        let other = (0..99).find(|at| *at != 40 && place(*at).len() == length).unwrap();
+        chunk.copy_within(place(other), place(40).start);
+        let batch = Batch {
+            changes: vec![Change::Put(Table::Chunks, key, chunk)],
+            ..Batch::default()
+        };
+        backend.commit(batch).await.unwrap();
+        let is_other = |error: &StoreError| {
+            let (is, fault) = (entries[40].oid, Fault::Hash);
+            *error == StoreError::Object { oid: is, fault }
+        };
+        // Of calls at the same time.
+        let odb = Odb::open(Rc::clone(&backend) as Rc<dyn Backend>).await.unwrap();
+        let calls = entries.iter().map(|entry| Box::pin(odb.read(&entry.oid))).collect();
+        let answers = together(calls).await;
+        let failed: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+        assert!(matches!(failed.as_slice(), [error] if is_other(error)), "{failed:?}");
+        // And of one call; what the cache holds of it stays what it is.
+        let oids: Vec<ObjectId> = entries.iter().map(|entry| entry.oid).collect();
+        assert!(is_other(&odb.read_many(&oids).await.unwrap_err()));
+        assert!(is_other(&odb.read(&oids[40]).await.unwrap_err()));
+        let others = [&oids[..40], &oids[41..]].concat();
+        assert!(odb.read_many(&others).await.unwrap().iter().all(Option::is_some));
     });
 }

@@ -2,12 +2,12 @@
 //! is followed from chunk to chunk, in as few transactions as there are steps to chunks that are not
 //! there yet, and applied from the root. Nothing recurses: a chain may have 50 000 links.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::{Info, Looked, Object, Odb, Place};
-use crate::format::hash::ObjectHasher;
 use crate::format::object::Kind;
 use crate::format::oid::ObjectId;
 use crate::format::pack::delta;
@@ -23,9 +23,6 @@ const AHEAD: u32 = 16;
 
 /// Bytes of the longest header of an entry, and some more.
 const HEADER: usize = 40;
-
-/// Bytes that are hashed between two looks at the clock.
-const PIECE: usize = 256 << 10;
 
 /// An object to read.
 pub(super) struct Target {
@@ -69,14 +66,21 @@ struct Link {
 #[derive(Clone)]
 pub(super) struct Held {
     object: Object,
-    verified: bool,
+    verified: Rc<Cell<bool>>,
+}
+
+/// What a chain leads to.
+enum Resolved {
+    /// More than is wanted, and stored whole: it was not read.
+    Large(Info),
+    Whole(Held),
 }
 
 impl Held {
     pub(super) fn verified(object: &Object) -> Self {
         Held {
             object: object.clone(),
-            verified: true,
+            verified: Rc::new(Cell::new(true)),
         }
     }
 
@@ -186,10 +190,16 @@ impl Odb {
                 let (some, others) = rest.split_at_mut(together);
                 rest = others;
                 self.plan(some, &mut loaded).await?;
-                for target in some {
-                    let found = self.resolve(target, most, &mut loaded).await?;
-                    answers.push((target.at, found));
+                let mut read = Vec::with_capacity(some.len());
+                for target in &*some {
+                    match self.resolve(target, most, &mut loaded).await? {
+                        Resolved::Large(info) => answers.push((target.at, Looked::Large(info))),
+                        Resolved::Whole(held) => read.push((target, held)),
+                    }
                 }
+                self.verify(&read).await?;
+                let whole = |(target, held): (&Target, Held)| (target.at, Looked::of(held.object, most));
+                answers.extend(read.into_iter().map(whole));
             }
         }
         Ok(answers)
@@ -253,7 +263,7 @@ impl Odb {
     }
 
     /// Applies a chain.
-    async fn resolve(&self, target: &Target, most: u64, loaded: &mut Loaded) -> Result<Looked, StoreError> {
+    async fn resolve(&self, target: &Target, most: u64, loaded: &mut Loaded) -> Result<Resolved, StoreError> {
         // Another target of this call may have passed here since the plan was made.
         let (mut links, mut base) = (target.chain.as_slice(), target.base.clone());
         for (depth, link) in target.chain.iter().enumerate() {
@@ -269,25 +279,15 @@ impl Odb {
             && link.size > most
         {
             let size = link.size;
-            return Ok(Looked::Large(Info { kind, size }));
+            return Ok(Resolved::Large(Info { kind, size }));
         }
         let mut scratch = Vec::new();
-        for (depth, link) in links.iter().enumerate().rev() {
+        for link in links.iter().rev() {
             let held = self.apply(target, link, base.as_ref(), loaded, &mut scratch).await?;
-            if depth > 0 {
-                self.keep(Place::Packed(target.pack.id, link.offset), held.clone());
-            }
+            self.keep(Place::Packed(target.pack.id, link.offset), held.clone());
             base = Some(held);
         }
-        let Some(mut held) = base else {
-            return Err(target.fail(Fault::Absent));
-        };
-        if !held.verified {
-            self.verify(target, &held.object).await?;
-            held.verified = true;
-            self.keep(Place::Packed(target.pack.id, target.offset), held.clone());
-        }
-        Ok(Looked::of(held.object, most))
+        base.map(Resolved::Whole).ok_or(target.fail(Fault::Absent))
     }
 
     /// Makes what a link needs from its entry and its base.
@@ -327,22 +327,24 @@ impl Odb {
                 kind,
                 data: Rc::new(data),
             },
-            verified: false,
+            verified: Rc::default(),
         })
     }
 
-    /// Fails unless the object hashes to the id.
-    async fn verify(&self, target: &Target, object: &Object) -> Result<(), StoreError> {
-        let mut hasher = ObjectHasher::new(object.kind, object.data.len() as u64);
-        for piece in object.data.chunks(PIECE) {
-            hasher.update(piece);
-            self.worked(piece.len()).await;
+    /// Fails unless every object hashes to its id.
+    async fn verify(&self, read: &[(&Target, Held)]) -> Result<(), StoreError> {
+        let open: Vec<_> = read.iter().filter(|(_, held)| !held.verified.get()).collect();
+        let ids = self
+            .hash(open.iter().map(|(_, held)| held.object.clone()).collect())
+            .await;
+        for ((target, held), id) in open.into_iter().zip(ids) {
+            match id {
+                Ok(oid) if oid == target.oid => held.verified.set(true),
+                Ok(_) => return Err(target.fail(Fault::Hash)),
+                Err(_) => return Err(target.fail(Fault::Collision)),
+            }
         }
-        match hasher.finish() {
-            Ok(oid) if oid == target.oid => Ok(()),
-            Ok(_) => Err(target.fail(Fault::Hash)),
-            Err(_) => Err(target.fail(Fault::Collision)),
-        }
+        Ok(())
     }
 
     /// Inflates what follows the header of an entry.
@@ -358,6 +360,7 @@ impl Odb {
         let mut inflater = inflater.unwrap_or_default();
         let done = self.inflate_with(&mut inflater, target, link, loaded, out).await;
         self.caches.borrow_mut().inflater = Some(inflater);
+        self.worked(out.len()).await;
         done
     }
 
@@ -390,14 +393,13 @@ impl Odb {
             let fresh = inflater.total() - before;
             if pushed.done {
                 out.truncate(usize::try_from(inflater.total()).unwrap_or(usize::MAX));
-            } else if pushed.consumed == 0 {
+                return Ok(());
+            }
+            if pushed.consumed == 0 {
                 return Err(target.fail(Fault::Inflate));
             }
             at += pushed.consumed as u64;
             self.worked(usize::try_from(fresh).unwrap_or(usize::MAX)).await;
-            if pushed.done {
-                return Ok(());
-            }
         }
     }
 
