@@ -19,6 +19,8 @@
 //
 // Lists are cursors: a call opens one under a key that the caller chose and answers its first
 // batch; `next` calls fetch more, `release` forgets it. Large byte arrays are transferred.
+//
+// Each post is a list of such messages: those of one moment go together (`Outbox`).
 
 import { describe, internal } from './errors.js';
 
@@ -66,6 +68,37 @@ import { describe, internal } from './errors.js';
 const TRANSFER_FROM = 4096;
 
 /**
+ * What is sent through a port: all messages of one turn of the event loop in one post, in their order.
+ * Calls that run at the same time end and begin together, and every post wakes another thread.
+ */
+class Outbox {
+  /** @type {{ message: unknown, transfer: Transferable[], refused: (thrown: unknown) => void }[]} */
+  #waiting = [];
+  #port;
+
+  /** @param {{ postMessage(message: unknown, transfer: Transferable[]): void }} port */
+  constructor(port) {
+    this.#port = port;
+  }
+
+  /** @param {unknown} message @param {Transferable[]} [transfer] @param {(thrown: unknown) => void} [refused] told why it cannot be sent */
+  send(message, transfer = [], refused = () => {}) {
+    if (this.#waiting.push({ message, transfer, refused }) === 1) queueMicrotask(() => this.#post(this.#waiting.splice(0)));
+  }
+
+  /** @param {{ message: unknown, transfer: Transferable[], refused: (thrown: unknown) => void }[]} messages */
+  #post(messages) {
+    try {
+      this.#port.postMessage(messages.map(({ message }) => message), messages.flatMap(({ transfer }) => transfer));
+    } catch (thrown) {
+      // One that cannot be cloned does not hold back the others.
+      if (messages.length === 1) messages[0]?.refused(thrown);
+      else for (const message of messages) this.#post([message]);
+    }
+  }
+}
+
+/**
  * Serves the engine that `load` loads.
  * @param {Port} port
  * @param {(wasmUrl: string | undefined) => Promise<Engine>} load
@@ -78,6 +111,7 @@ export function serve(port, load) {
   /** What was asked and not answered yet, by call and number. @type {Map<number, Map<number, { resolve: (value: unknown) => void, reject: (thrown: unknown) => void }>>} */
   const questions = new Map();
   let number = 0;
+  const outbox = new Outbox(port);
 
   /** @type {Record<string, (message: any) => unknown>} */
   const handlers = {
@@ -85,23 +119,23 @@ export function serve(port, load) {
       if (engine) return;
       engine = load(wasmUrl);
       try {
-        (await engine).died.then((error) => port.postMessage({ kind: 'dead', error }));
-        port.postMessage({ kind: 'ready', lock: await holdLock() });
+        (await engine).died.then((error) => outbox.send({ kind: 'dead', error }));
+        outbox.send({ kind: 'ready', lock: await holdLock() });
       } catch (thrown) {
         const error = thrown instanceof Error ? internal(describe(thrown)) : thrown;
-        port.postMessage({ kind: 'failed', error });
+        outbox.send({ kind: 'failed', error });
       }
     },
 
     async run({ id, method, args, events, asks }) {
       if (!engine) return;
       const tell = (/** @type {string} */ name, /** @type {unknown[]} */ args) =>
-        port.postMessage({ kind: 'event', id, name, args });
+        outbox.send({ kind: 'event', id, name, args });
       const ask = (/** @type {string} */ name, /** @type {unknown[]} */ args) =>
         new Promise((resolve, reject) => {
           number += 1;
           questions.get(id)?.set(number, { resolve, reject });
-          port.postMessage({ kind: 'ask', id, number, name, args });
+          outbox.send({ kind: 'ask', id, number, name, args });
         });
       const loaded = await engine;
       questions.set(id, new Map());
@@ -113,7 +147,7 @@ export function serve(port, load) {
       for (const { reject } of questions.get(id)?.values() ?? []) reject('the call has ended');
       questions.delete(id);
       const transfer = 'value' in outcome ? transferables(outcome.value) : [];
-      port.postMessage({ kind: 'done', id, outcome }, transfer);
+      outbox.send({ kind: 'done', id, outcome }, transfer);
     },
 
     answer({ id, number, value, thrown }) {
@@ -125,7 +159,7 @@ export function serve(port, load) {
 
     async cancel({ id }) {
       const stopped = await runs.get(id)?.cancel();
-      if (stopped !== undefined) port.postMessage({ kind: 'cancelled', id, stopped });
+      if (stopped !== undefined) outbox.send({ kind: 'cancelled', id, stopped });
     },
 
     async release({ key }) {
@@ -133,12 +167,14 @@ export function serve(port, load) {
     },
 
     ping() {
-      port.postMessage({ kind: 'pong' });
+      outbox.send({ kind: 'pong' });
     },
   };
 
-  port.addEventListener('message', ({ data }) => handlers[data?.kind]?.(data));
-  port.postMessage({ kind: 'hello' });
+  port.addEventListener('message', ({ data }) => {
+    if (Array.isArray(data)) for (const message of data) handlers[message?.kind]?.(message);
+  });
+  outbox.send({ kind: 'hello' });
 }
 
 /**
@@ -198,7 +234,7 @@ const PINGS_MISSED = 40;
 export class Session {
   /** @type {Map<number, { resolve: (outcome: Outcome) => void, callbacks: Callbacks, cancelled: ((stopped: boolean) => void)[] }>} */
   #calls = new Map();
-  /** Messages that wait for the worker to be ready. @type {unknown[] | null} */
+  /** Messages that wait for the worker to be ready. @type {{ message: any, refused?: (thrown: unknown) => void }[] | null} */
   #waiting = [];
   /** @type {ErrorData | null} */
   #dead = null;
@@ -208,6 +244,7 @@ export class Session {
   #timer;
   #ended = new AbortController();
   #worker;
+  #outbox;
   #wasmUrl;
   #onEnd;
 
@@ -218,6 +255,7 @@ export class Session {
    */
   constructor(worker, wasmUrl, onEnd) {
     this.#worker = worker;
+    this.#outbox = new Outbox(worker);
     this.#wasmUrl = wasmUrl;
     this.#onEnd = onEnd;
     const { signal } = this.#ended;
@@ -247,7 +285,8 @@ export class Session {
     /** @type {Promise<Outcome>} */
     const outcome = new Promise((resolve) => this.#calls.set(id, { resolve, callbacks, cancelled: [] }));
     const names = (/** @type {object | undefined} */ of) => Object.entries(of ?? {}).flatMap(([name, f]) => (f ? [name] : []));
-    this.#send({ kind: 'run', id, method, args, events: names(callbacks.events), asks: names(callbacks.asks) });
+    const refused = (/** @type {unknown} */ thrown) => this.#settle(id, { error: internal(describe(thrown)) });
+    this.#send({ kind: 'run', id, method, args, events: names(callbacks.events), asks: names(callbacks.asks) }, refused);
     this.#watch();
     return { outcome, cancel: () => this.#cancel(id) };
   }
@@ -263,7 +302,7 @@ export class Session {
     if (!call) return Promise.resolve(false);
     if (this.#waiting) {
       // Never sent: nothing has to be stopped.
-      this.#waiting = this.#waiting.filter((message) => /** @type {any} */ (message).id !== id);
+      this.#waiting = this.#waiting.filter(({ message }) => message.id !== id);
       this.#settle(id, { cancelled: true });
       return Promise.resolve(true);
     }
@@ -280,23 +319,23 @@ export class Session {
   }
 
   #start() {
-    this.#post({ kind: 'start', wasmUrl: this.#wasmUrl });
+    this.#outbox.send({ kind: 'start', wasmUrl: this.#wasmUrl });
   }
 
-  /** @param {unknown} message */
-  #send(message) {
-    if (this.#waiting) this.#waiting.push(message);
-    else this.#post(message);
+  /** @param {any} message @param {(thrown: unknown) => void} [refused] */
+  #send(message, refused) {
+    if (this.#waiting) this.#waiting.push({ message, refused });
+    else this.#outbox.send(message, [], refused);
   }
 
-  /** @param {unknown} message */
-  #post(message) {
-    this.#worker.postMessage(message);
+  /** @param {unknown} messages */
+  #receive(messages) {
+    this.#missed = 0;
+    if (Array.isArray(messages)) for (const message of messages) this.#take(message);
   }
 
   /** @param {any} message */
-  #receive(message) {
-    this.#missed = 0;
+  #take(message) {
     switch (message?.kind) {
       case 'hello':
         // A worker that is slow to listen has missed the first one; one start is as good as two.
@@ -333,7 +372,7 @@ export class Session {
     this.#waiting = null;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const message of waiting) this.#post(message);
+    for (const { message, refused } of waiting) this.#send(message, refused);
     if (lock === null) {
       this.#timer = setInterval(() => this.#ping(), PING_EVERY);
       return;
@@ -350,17 +389,20 @@ export class Session {
     if (this.#calls.size === 0) return;
     this.#missed += 1;
     if (this.#missed > PINGS_MISSED) this.#end(internal('the worker does not answer', { retryable: true }));
-    else this.#post({ kind: 'ping' });
+    else this.#send({ kind: 'ping' });
   }
 
   /** @param {{ id: number, number: number, name: string, args: unknown[] }} question */
   async #answer({ id, number, name, args }) {
     const call = this.#calls.get(id);
+    const answer = (/** @type {object} */ outcome, /** @type {((thrown: unknown) => void) | undefined} */ refused) => {
+      if (!this.#dead) this.#send({ kind: 'answer', id, number, ...outcome }, refused);
+    };
+    const fail = (/** @type {unknown} */ thrown) => answer({ thrown: describe(thrown) }, undefined);
     try {
-      const value = await call?.callbacks.asks?.[name]?.(...args);
-      if (!this.#dead) this.#post({ kind: 'answer', id, number, value });
+      answer({ value: await call?.callbacks.asks?.[name]?.(...args) }, fail);
     } catch (thrown) {
-      if (!this.#dead) this.#post({ kind: 'answer', id, number, thrown: describe(thrown) });
+      fail(thrown);
     }
   }
 

@@ -6,7 +6,6 @@
 //! IndexedDB's events, and starve them; nested timeouts wait at least 4 ms.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -34,7 +33,8 @@ extern "C" {
 /// which all its yields go.
 pub struct WebClock {
     port: MessagePort,
-    waiting: Rc<RefCell<VecDeque<Rc<Signal>>>>,
+    /// Who waits for the message that was posted; none while there is none on its way.
+    waiting: Rc<RefCell<Vec<Rc<Signal>>>>,
     receiver: MessagePort,
     pace: Rc<Pace>,
     _on_message: Closure<dyn FnMut()>,
@@ -45,13 +45,12 @@ impl WebClock {
     pub fn new() -> Result<Self, JsValue> {
         let channel = MessageChannel::new()?;
         let receiver = channel.port1();
-        let waiting: Rc<RefCell<VecDeque<Rc<Signal>>>> = Rc::default();
+        let waiting: Rc<RefCell<Vec<Rc<Signal>>>> = Rc::default();
         let queue = Rc::clone(&waiting);
-        // One message was posted for each waiting signal, so each message ends one wait. Ending
-        // them all would make a yield shorter than a turn of the event loop.
+        // Whoever waits goes on in the same turn of the event loop: what many calls do in it is then
+        // told in one message to the page.
         let on_message = Closure::<dyn FnMut()>::new(move || {
-            let signal = queue.borrow_mut().pop_front();
-            if let Some(signal) = signal {
+            for signal in queue.take() {
                 signal.set();
             }
         });
@@ -89,11 +88,12 @@ impl Clock for WebClock {
 
     fn yield_now(&self) -> Async<'static, ()> {
         let signal = Rc::new(Signal::default());
-        if self.port.post_message(&JsValue::NULL).is_err() {
+        let first = self.waiting.borrow().is_empty();
+        if first && self.port.post_message(&JsValue::NULL).is_err() {
             // Only a value that cannot be cloned is refused, and null can.
             return Box::pin(std::future::ready(()));
         }
-        self.waiting.borrow_mut().push_back(Rc::clone(&signal));
+        self.waiting.borrow_mut().push(Rc::clone(&signal));
         Box::pin(Wait(signal))
     }
 

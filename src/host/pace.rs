@@ -63,11 +63,16 @@ impl Pace {
         over
     }
 
-    /// Gives the event loop its turn, if it is time for that.
+    /// Gives the event loop its turn, if it is time for that. Of several calls that pause together, the
+    /// first that goes on begins the turn of all.
     pub async fn pause_if_over(&self, clock: &dyn Clock) {
-        if self.is_over(|| clock.now()) {
+        while self.is_over(|| clock.now()) {
+            let turn = self.began.get();
             clock.yield_now().await;
-            self.begin(clock.now());
+            if self.began.get().total_cmp(&turn).is_eq() {
+                self.begin(clock.now());
+                return;
+            }
         }
     }
 
@@ -90,7 +95,11 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use std::rc::Rc;
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
+    use crate::host::Async;
 
     /// Does pieces of work that take so long, and pauses when it is time: how long each turn was, and
     /// how often the clock was read.
@@ -151,5 +160,56 @@ mod tests {
         assert!(!pace.is_over(|| 4.0));
         assert!((0..100).any(|_| pace.is_over(|| 9.0)));
         assert!((0..5).all(|_| pace.is_over(|| 9.0)));
+    }
+
+    /// A clock whose pauses end when the test says so.
+    #[derive(Default)]
+    struct Turns {
+        now: Cell<f64>,
+        pauses: Cell<usize>,
+        over: Rc<Cell<bool>>,
+    }
+
+    impl Clock for Turns {
+        fn now(&self) -> f64 {
+            self.now.get()
+        }
+
+        fn unix_seconds(&self) -> i64 {
+            0
+        }
+
+        fn sleep(&self, _: u32) -> Async<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn yield_now(&self) -> Async<'static, ()> {
+            self.pauses.set(self.pauses.get() + 1);
+            let over = Rc::clone(&self.over);
+            let poll = move |_: &mut Context<'_>| if over.get() { Poll::Ready(()) } else { Poll::Pending };
+            Box::pin(std::future::poll_fn(poll))
+        }
+    }
+
+    fn is_done(call: &mut Async<'_, ()>) -> bool {
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn calls_that_paused_together_share_the_turn_that_follows() {
+        let (pace, clock) = (Pace::default(), Turns::default());
+        let mut calls: Vec<Async<'_, ()>> = (0..2 + MOST)
+            .map(|_| Box::pin(pace.pause_if_over(&clock)) as _)
+            .collect();
+        assert!(!calls.iter_mut().any(is_done));
+        let pauses = clock.pauses.get();
+        assert_eq!(pauses, calls.len());
+        clock.now.set(5.0);
+        clock.over.set(true);
+        assert!(calls.iter_mut().take(2).all(is_done));
+        // What these did took all of the turn, and the others do not begin it anew: one pauses again.
+        clock.now.set(5.0 + TURN);
+        assert!(calls.iter_mut().skip(2).all(is_done));
+        assert_eq!(clock.pauses.get(), pauses + 1);
     }
 }
