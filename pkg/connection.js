@@ -12,9 +12,9 @@ import { Session, tell } from './rpc.js';
 /** How long an aborted call is waited for once the engine has said that it stops, in milliseconds. */
 const GRACE = 50;
 
-/** The first batch of a list is small so that it comes soon; the next ones double up to a limit. */
+/** The first batch of a list is small so that it comes soon; each next one is four times as large up to a limit. */
 const FIRST_BATCH = 32;
-const LARGEST_BATCH = 1024;
+const LARGEST_BATCH = 4096;
 
 /** @type {Map<string, Connection>} */
 const connections = new Map();
@@ -214,12 +214,12 @@ export class Connection {
     try {
       let { values, done } = await this.call(method, [key, count, ...args()], { signal, callbacks });
       for (;;) {
-        for (const value of values) {
+        for (const value of typeof values === 'string' ? JSON.parse(values) : values) {
           yield map(value);
           signal?.throwIfAborted();
         }
         if (done) return;
-        count = batch ?? Math.min(count * 2, LARGEST_BATCH);
+        count = batch ?? Math.min(count * 4, LARGEST_BATCH);
         ({ values, done } = await this.call('next', [key, count], { signal, callbacks }));
       }
     } finally {

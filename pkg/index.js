@@ -147,12 +147,12 @@ export class Repository {
 
   /** @type {import('./index.d.ts').Repository['readCommit']} */
   async readCommit(rev, options = {}) {
-    return this.#lazyCall('readCommit', [text('rev', rev)], options);
+    return JSON.parse(await this.#lazyCall('readCommit', [text('rev', rev)], options));
   }
 
   /** @type {import('./index.d.ts').Repository['readTag']} */
   async readTag(rev, options = {}) {
-    return this.#lazyCall('readTag', [text('rev', rev)], options);
+    return JSON.parse(await this.#lazyCall('readTag', [text('rev', rev)], options));
   }
 
   /** @type {import('./index.d.ts').Repository['object']} */
@@ -185,7 +185,9 @@ export class Repository {
   /** @type {import('./index.d.ts').Repository['tree']} */
   tree(rev, options = {}) {
     const plain = { path: optionalText(options, 'path'), recursive: flag(options, 'recursive') };
-    return this.#lazyIterate('tree', [text('rev', rev), plain], options);
+    return this.#lazyIterate('tree', [text('rev', rev), plain], options, (/** @type {{ pathBytes?: number[] }} */ entry) =>
+      entry.pathBytes ? { ...entry, pathBytes: Uint8Array.from(entry.pathBytes) } : entry,
+    );
   }
 
   /** @type {import('./index.d.ts').Repository['blob']} */
@@ -395,11 +397,11 @@ export class Repository {
     return this.#connection.call(method, [this.#open(), ...args, plain], { signal, callbacks });
   }
 
-  /** @param {string} method @param {unknown[]} args @param {Abortable} options */
-  #lazyIterate(method, args, options) {
+  /** @param {string} method @param {unknown[]} args @param {Abortable} options @param {(value: any) => any} [map] */
+  #lazyIterate(method, args, options, map) {
     const { plain, callbacks, signal } = this.#remote(options);
     this.#open();
-    return this.#connection.iterate(method, () => [this.#open(), ...args, plain], { signal, callbacks });
+    return this.#connection.iterate(method, () => [this.#open(), ...args, plain], { signal, callbacks, map });
   }
 
   /** @param {string} method @param {unknown[]} args @param {Abortable} options */

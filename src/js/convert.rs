@@ -4,7 +4,8 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::TextDecoder;
 
-use super::value::{Record, bytes, number, seconds, shown, text};
+use super::json::{self, Json};
+use super::value::{Record, bytes, number, shown, text};
 use crate::ops::EntryKind;
 use crate::ops::cat::{Commit, Handle, Person, Tag};
 use crate::ops::export::Stored;
@@ -12,45 +13,49 @@ use crate::ops::for_each_ref::ListedRef;
 use crate::ops::ls_remote::{Listing, RemoteHead};
 use crate::ops::ls_tree::Listed;
 
-pub(super) fn commit(commit: &Commit) -> JsValue {
+/// A `Commit`, in JSON.
+pub(super) fn commit(commit: &Commit) -> String {
     let decoder = commit.encoding.as_deref().and_then(Decoder::named);
-    let decode = |bytes: &[u8]| {
-        decoder
-            .as_ref()
-            .and_then(|decoder| decoder.decode(bytes))
-            .unwrap_or_else(|| text(bytes))
-    };
-    Record::new()
-        .set("oid", shown(&commit.oid))
-        .set("tree", shown(&commit.tree))
-        .set("parents", commit.parents.iter().map(shown).collect::<Array>())
-        .set("author", person(&commit.author, &decode))
-        .set("committer", person(&commit.committer, &decode))
-        .set("message", decode(&commit.message))
-        .maybe("encoding", commit.encoding.as_deref().map(text))
-        .maybe("gpgsig", commit.gpgsig.as_deref().map(text))
-        .into()
+    let decode = |bytes: &[u8]| decoder.as_ref().and_then(|decoder| decoder.decode(bytes));
+    // Text that cannot be decoded is shown as if it were UTF-8.
+    let text = |bytes: &[u8]| decode(bytes).map_or_else(|| bytes.to_vec(), String::into_bytes);
+    let mut parents = commit.parents.iter().map(|oid| json::quoted(&oid.to_string()));
+    Json::new()
+        .oid("oid", &commit.oid)
+        .oid("tree", &commit.tree)
+        .list("parents", &mut parents)
+        .json("author", &person(&commit.author, &text))
+        .json("committer", &person(&commit.committer, &text))
+        .text("message", &text(&commit.message))
+        .maybe("encoding", commit.encoding.as_deref())
+        .maybe("gpgsig", commit.gpgsig.as_deref())
+        .end()
 }
 
-pub(super) fn tag(tag: &Tag) -> JsValue {
-    Record::new()
-        .set("oid", shown(&tag.oid))
-        .set("object", shown(&tag.object))
-        .set("type", shown(&tag.kind))
-        .set("name", text(&tag.name))
-        .maybe("tagger", tag.tagger.as_ref().map(|tagger| person(tagger, &text)))
-        .set("message", text(&tag.message))
-        .maybe("gpgsig", tag.gpgsig.as_deref().map(text))
-        .into()
+/// A `Tag`, in JSON.
+pub(super) fn tag(tag: &Tag) -> String {
+    let mut shown = Json::new();
+    shown
+        .oid("oid", &tag.oid)
+        .oid("object", &tag.object)
+        .text("type", tag.kind.to_string().as_bytes())
+        .text("name", &tag.name);
+    if let Some(tagger) = &tag.tagger {
+        shown.json("tagger", &person(tagger, &<[u8]>::to_vec));
+    }
+    shown
+        .text("message", &tag.message)
+        .maybe("gpgsig", tag.gpgsig.as_deref())
+        .end()
 }
 
-fn person(person: &Person, decode: &impl Fn(&[u8]) -> JsValue) -> JsValue {
-    Record::new()
-        .set("name", decode(&person.name))
-        .set("email", decode(&person.email))
-        .set("timestamp", seconds(person.time))
-        .set("tz", text(&person.tz))
-        .into()
+fn person(person: &Person, text: &dyn Fn(&[u8]) -> Vec<u8>) -> String {
+    Json::new()
+        .text("name", &text(&person.name))
+        .text("email", &text(&person.email))
+        .seconds("timestamp", person.time)
+        .text("tz", &person.tz)
+        .end()
 }
 
 /// An encoding that the browser knows under the name that the commit gives.
@@ -62,28 +67,28 @@ impl Decoder {
         TextDecoder::new_with_label(name).ok().map(Decoder)
     }
 
-    fn decode(&self, bytes: &[u8]) -> Option<JsValue> {
-        self.0
-            .decode_with_u8_array(bytes)
-            .ok()
-            .map(|text| JsValue::from_str(&text))
+    fn decode(&self, bytes: &[u8]) -> Option<String> {
+        self.0.decode_with_u8_array(bytes).ok()
     }
 }
 
-pub(super) fn tree_entry(entry: &Listed) -> JsValue {
+/// A `TreeEntry`, in JSON; its `pathBytes` are an array of numbers.
+pub(super) fn tree_entry(entry: &Listed) -> String {
     let kind = match entry.kind {
         EntryKind::Tree => "tree",
         EntryKind::Gitlink => "commit",
         EntryKind::Blob | EntryKind::Executable | EntryKind::Symlink => "blob",
     };
-    let odd = str::from_utf8(&entry.path).is_err();
-    Record::new()
-        .set("mode", mode(entry.kind))
-        .set("type", kind)
-        .set("oid", shown(&entry.oid))
-        .set("path", text(&entry.path))
-        .maybe("pathBytes", odd.then(|| bytes(&entry.path)))
-        .into()
+    let mut shown = Json::new();
+    shown
+        .text("mode", mode(entry.kind).as_bytes())
+        .text("type", kind.as_bytes())
+        .oid("oid", &entry.oid)
+        .text("path", &entry.path);
+    if str::from_utf8(&entry.path).is_err() {
+        shown.list("pathBytes", &mut entry.path.iter().map(u8::to_string));
+    }
+    shown.end()
 }
 
 /// The six digits that git shows.

@@ -12,6 +12,7 @@ pub mod engine;
 mod error;
 mod fetch;
 mod gc;
+mod json;
 pub mod merge;
 mod operation;
 mod options;

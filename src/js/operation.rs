@@ -11,7 +11,7 @@ use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use super::error;
 use super::platform;
-use super::value::number;
+use super::value::{number, word};
 use crate::error::Outcome;
 use crate::host::{Async, Clock};
 use crate::task::{Event, Phase, Progress, Task};
@@ -86,11 +86,11 @@ impl Operation {
 pub(super) struct Callbacks(JsValue);
 
 impl Callbacks {
-    pub(super) fn get(&self, name: &str) -> Option<Function> {
+    pub(super) fn get(&self, name: &'static str) -> Option<Function> {
         if !self.0.is_object() {
             return None;
         }
-        Reflect::get(&self.0, &JsValue::from_str(name)).ok()?.dyn_into().ok()
+        Reflect::get(&self.0, &word(name)).ok()?.dyn_into().ok()
     }
 }
 

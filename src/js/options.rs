@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::operation::{Callbacks, tell};
-use super::value::Record;
+use super::value::{Record, word};
 use crate::host::Async;
 use crate::ops::clone::{self, TagMode};
 use crate::ops::remote::{
@@ -20,47 +20,47 @@ use crate::ops::{log, ls_tree};
 pub(super) struct Fields<'a>(pub(super) &'a JsValue);
 
 impl Fields<'_> {
-    pub(super) fn get(&self, name: &str) -> JsValue {
-        Reflect::get(self.0, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+    pub(super) fn get(&self, name: &'static str) -> JsValue {
+        Reflect::get(self.0, &word(name)).unwrap_or(JsValue::UNDEFINED)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &'static str) -> Option<String> {
         self.get(name).as_string()
     }
 
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+    pub(super) fn flag(&self, name: &'static str) -> Option<bool> {
         self.get(name).as_bool()
     }
 
     /// A whole number; the callers have checked that it is one. Casts of floats saturate.
-    pub(super) fn whole(&self, name: &str) -> Option<u32> {
+    pub(super) fn whole(&self, name: &'static str) -> Option<u32> {
         self.get(name).as_f64().map(|value| value as u32)
     }
 
     /// How much there is of something; nothing counted here is too large to be exact.
-    pub(super) fn count(&self, name: &str) -> Option<u64> {
+    pub(super) fn count(&self, name: &'static str) -> Option<u64> {
         self.get(name).as_f64().map(|value| value as u64)
     }
 
-    pub(super) fn seconds(&self, name: &str) -> Option<i64> {
+    pub(super) fn seconds(&self, name: &'static str) -> Option<i64> {
         self.get(name).as_f64().map(|value| value as i64)
     }
 
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+    pub(super) fn texts(&self, name: &'static str) -> Vec<String> {
         self.list(name).iter().filter_map(JsValue::as_string).collect()
     }
 
     /// Texts, as bytes.
-    pub(super) fn names(&self, name: &str) -> Vec<Vec<u8>> {
+    pub(super) fn names(&self, name: &'static str) -> Vec<Vec<u8>> {
         self.texts(name).into_iter().map(String::into_bytes).collect()
     }
 
-    pub(super) fn list(&self, name: &str) -> Vec<JsValue> {
+    pub(super) fn list(&self, name: &'static str) -> Vec<JsValue> {
         list(&self.get(name))
     }
 
     /// Text, or the bytes of one.
-    pub(super) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn bytes(&self, name: &'static str) -> Option<Vec<u8>> {
         let value = self.get(name);
         match value.as_string() {
             Some(text) => Some(text.into_bytes()),

@@ -6,7 +6,7 @@ use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
 use super::convert;
-use super::cursor::{Cursor, Source};
+use super::cursor::{Batch, Cursor, Source};
 use super::operation::{Callbacks, Operation};
 use super::options::{Fields, log_options, remote_options, tree_options};
 use super::value::{Record, bytes, number, shown};
@@ -79,7 +79,7 @@ impl RepositoryHandle {
         })
     }
 
-    /// History, as `Commit`.
+    /// History, as the JSON of `Commit`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
     pub fn log(&self, operation: &Operation, rev: String, options: JsValue, remote: JsValue) -> Promise {
         let repository = self.lazily(operation, &remote);
@@ -116,8 +116,8 @@ impl RepositoryHandle {
         })
     }
 
-    /// One commit, as `Commit`.
-    #[wasm_bindgen(js_name = readCommit)]
+    /// One commit, as the JSON of `Commit`.
+    #[wasm_bindgen(js_name = readCommit, unchecked_return_type = "Promise<string>")]
     pub fn read_commit(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
         let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
@@ -126,8 +126,8 @@ impl RepositoryHandle {
         })
     }
 
-    /// One annotated tag, as `Tag`.
-    #[wasm_bindgen(js_name = readTag)]
+    /// One annotated tag, as the JSON of `Tag`.
+    #[wasm_bindgen(js_name = readTag, unchecked_return_type = "Promise<string>")]
     pub fn read_tag(&self, operation: &Operation, rev: String, remote: JsValue) -> Promise {
         let repository = self.lazily(operation, &remote);
         operation.run(|task| async move {
@@ -136,7 +136,7 @@ impl RepositoryHandle {
         })
     }
 
-    /// Entries of a tree, as `TreeEntry`.
+    /// Entries of a tree, as the JSON of `TreeEntry`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Cursor>")]
     pub fn tree(&self, operation: &Operation, rev: String, options: JsValue, remote: JsValue) -> Promise {
         let repository = self.lazily(operation, &remote);
@@ -325,11 +325,18 @@ macro_rules! source {
                 self.$attends(callbacks);
             })?
 
-            fn next<'a>(&'a mut self, $task: &'a Task, $count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
+            fn next<'a>(
+                &'a mut self,
+                $task: &'a Task,
+                $count: usize,
+                batch: &'a mut Batch,
+            ) -> Async<'a, Outcome<()>> {
                 Box::pin(async move {
                     let $this = self;
-                    let batch = $batch.await?;
-                    Ok(batch.iter().map($convert).collect())
+                    for found in $batch.await?.iter() {
+                        batch.push($convert(found).into());
+                    }
+                    Ok(())
                 })
             }
         }
@@ -349,14 +356,18 @@ source!(
     attends
 );
 impl Source for for_each_ref::Listing {
-    fn next<'a>(&'a mut self, task: &'a Task, count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
+    fn next<'a>(&'a mut self, task: &'a Task, count: usize, batch: &'a mut Batch) -> Async<'a, Outcome<()>> {
         Box::pin(async move {
             loop {
-                let batch = self.next_batch(task, count).await?;
+                let listed = self.next_batch(task, count).await?;
                 // Those that lead nowhere are not told, and nothing would be the end.
-                let values: Vec<JsValue> = batch.iter().filter_map(convert::listed_ref).collect();
-                if !values.is_empty() || batch.is_empty() {
-                    return Ok(values);
+                let mut told = listed.is_empty();
+                for shown in listed.iter().filter_map(convert::listed_ref) {
+                    told = true;
+                    batch.push(shown.into());
+                }
+                if told {
+                    return Ok(());
                 }
             }
         })

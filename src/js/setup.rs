@@ -3,7 +3,7 @@
 use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::*;
 
-use super::cursor::{Cursor, Source};
+use super::cursor::{Batch, Cursor, Source};
 use super::operation::Operation;
 use super::options::add_options;
 use super::repository::RepositoryHandle;
@@ -107,10 +107,12 @@ impl RepositoryHandle {
 }
 
 impl Source for Reflog {
-    fn next<'a>(&'a mut self, task: &'a Task, count: usize) -> Async<'a, Outcome<Vec<JsValue>>> {
+    fn next<'a>(&'a mut self, task: &'a Task, count: usize, batch: &'a mut Batch) -> Async<'a, Outcome<()>> {
         Box::pin(async move {
-            let entries = self.next_batch(task, count).await?;
-            Ok(entries.iter().map(entry).collect())
+            for logged in &self.next_batch(task, count).await? {
+                batch.push(entry(logged).into());
+            }
+            Ok(())
         })
     }
 }

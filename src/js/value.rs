@@ -17,8 +17,14 @@ extern "C" {
 }
 
 thread_local! {
-    /// Names of properties as JavaScript strings. Lists have thousands of objects of few shapes.
-    static NAMES: RefCell<HashMap<&'static str, JsValue>> = RefCell::default();
+    /// Words as JavaScript strings, which cost more to make than to look up.
+    static WORDS: RefCell<HashMap<&'static str, JsValue>> = RefCell::default();
+}
+
+/// A word of our own: the name of a property, or one of few values. Lists have thousands of objects
+/// of few shapes, and every call has options.
+pub(super) fn word(word: &'static str) -> JsValue {
+    WORDS.with_borrow_mut(|words| words.entry(word).or_insert_with(|| JsValue::from_str(word)).clone())
 }
 
 /// An object that is being made. Names are our own: nothing from a repository becomes a key.
@@ -30,8 +36,7 @@ impl Record {
     }
 
     pub(super) fn set(self, name: &'static str, value: impl Into<JsValue>) -> Self {
-        let key = NAMES.with_borrow_mut(|names| names.entry(name).or_insert_with(|| JsValue::from_str(name)).clone());
-        self.0.put(&key, &value.into());
+        self.0.put(&word(name), &value.into());
         self
     }
 
@@ -51,7 +56,7 @@ impl From<Record> for JsValue {
 }
 
 /// The largest number up to which all whole numbers are exact, `Number.MAX_SAFE_INTEGER`.
-const MAX_SAFE: u64 = (1 << 53) - 1;
+pub(super) const MAX_SAFE: u64 = (1 << 53) - 1;
 
 /// A number if it is exact as one, else a BigInt.
 pub(super) fn number(value: u64) -> JsValue {
