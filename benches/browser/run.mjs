@@ -106,7 +106,8 @@ export class Run {
   /** The longest tasks of the main thread. @param {Session} session @param {Operation} operation */
   async tasks(session, operation) {
     const page = await this.ready(session, operation);
-    const tasks = await session.tasks(page, () => session.call(page, 'time', operation.call, this.args(operation)));
+    await session.call(page, 'keep', this.args(operation));
+    const tasks = await session.tasks(page, () => session.call(page, 'time', operation.call));
     await page.close();
     return tasks;
   }

@@ -53,7 +53,7 @@ export class Session {
 
   /**
    * Calls what `clients/load.js` offers.
-   * @param {Page} page @param {'time' | 'abort' | 'reads' | 'stored'} what @param {...any} args
+   * @param {Page} page @param {'keep' | 'time' | 'abort' | 'reads' | 'stored'} what @param {...any} args
    * @returns {Promise<any>}
    */
   async call(page, what, ...args) {
