@@ -5,7 +5,6 @@
 //! high, but it is always the same.
 
 use crate::algo::line_diff::is_binary;
-use crate::sorted::order;
 
 /// The score of files that consist of the same spans.
 pub const MAX_SCORE: u32 = 60_000;
@@ -85,7 +84,7 @@ impl Fingerprint {
 
 /// Sorts spans by their hashes, and adds up those of the same.
 fn sum_up(spans: &mut Vec<(u32, u64)>) {
-    order::sort_by_key(spans, |(hash, _)| *hash);
+    spans.sort_unstable_by_key(|(hash, _)| *hash);
     spans.dedup_by(|(hash, bytes), (kept, sum)| {
         let same = hash == kept;
         if same {
